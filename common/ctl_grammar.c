@@ -1,0 +1,245 @@
+/*
+ * The table of commands, and finding the one that a line of words means.
+ *
+ * Pure.  Knows words and arguments, not what a command does.
+ */
+#include "common/ctl_grammar.h"
+
+#include "common/addr.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const arg_names[] = {
+	[CTL_ARG_NONE] = NULL,
+	[CTL_ARG_ID] = "ID",
+	[CTL_ARG_NAME] = "NAME",
+	[CTL_ARG_ADDRESS] = "ADDRESS",
+	[CTL_ARG_LEVEL] = "LEVEL",
+};
+
+static const struct ctl_syntax table[CTL_COMMANDS] = {
+	[CTL_HELP] = { { "help", NULL }, CTL_ARG_NONE, 0, "list the commands", NULL },
+	[CTL_SHOW_STATUS] = { { "show", "status" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"the daemon: version, uptime, channels in use, last reload", NULL },
+	[CTL_SHOW_SESSIONS] = { { "show", "sessions" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"every call: user, addresses, interface, traffic", NULL },
+	[CTL_SHOW_SESSION] = { { "show", "session" }, CTL_ARG_ID, CTL_MAY_SHOW,
+		"all that is known of one call",
+		"ID is the number in the first column of `show sessions`." },
+	[CTL_SHOW_CONNECTIONS] = { { "show", "connections" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"every control connection", NULL },
+	[CTL_SHOW_POOLS] = { { "show", "pools" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"address pools and how full they are", NULL },
+	[CTL_SHOW_STATS] = { { "show", "stats" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"counters since the start", NULL },
+	[CTL_SHOW_CONFIG] = { { "show", "config" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"the configuration in force, with every default",
+		"The text is in the syntax of pacd.conf and holds no secrets." },
+	[CTL_DISCONNECT] = { { "disconnect", NULL }, CTL_ARG_ID, CTL_MAY_ACT,
+		"end one call",
+		"ID is the number in the first column of `show sessions`." },
+	[CTL_DISCONNECT_USER] = { { "disconnect", "user" }, CTL_ARG_NAME, CTL_MAY_ACT,
+		"end every call of a user",
+		"NAME is taken octet by octet as the peer sent it, with its domain if it has one." },
+	[CTL_DISCONNECT_PEER] = { { "disconnect", "peer" }, CTL_ARG_ADDRESS, CTL_MAY_ACT,
+		"end every call from an address",
+		"ADDRESS is the public IPv4 address of the peer, not the one inside the tunnel." },
+	[CTL_DRAIN] = { { "drain", NULL }, CTL_ARG_NONE, CTL_MAY_ACT,
+		"take no new calls; those that are up stay", NULL },
+	[CTL_DRAIN_OFF] = { { "drain", "off" }, CTL_ARG_NONE, CTL_MAY_ACT,
+		"take new calls again", NULL },
+	[CTL_RELOAD] = { { "reload", NULL }, CTL_ARG_NONE, CTL_MAY_ACT,
+		"read the configuration and the users again",
+		"A file with an error is refused whole and every error is shown; calls are untouched either way." },
+	[CTL_LOG] = { { "log", NULL }, CTL_ARG_LEVEL, CTL_MAY_ACT,
+		"log more or less until the next reload",
+		"LEVEL is error, warn, info or debug." },
+};
+
+const struct ctl_syntax *ctl_syntax_get(enum ctl_command c)
+{
+	return &table[c];
+}
+
+static size_t word_count(const struct ctl_syntax *s)
+{
+	return s->words[1] ? 2 : 1;
+}
+
+char *ctl_syntax_text(enum ctl_command c, char text[CTL_SYNTAX_TEXT])
+{
+	const struct ctl_syntax *s = &table[c];
+	const char *arg = arg_names[s->arg];
+
+	snprintf(text, CTL_SYNTAX_TEXT, "%s%s%s%s%s", s->words[0], s->words[1] ? " " : "",
+		 s->words[1] ? s->words[1] : "", arg ? " " : "", arg ? arg : "");
+	return text;
+}
+
+/* Clears *exact where the word is only the beginning of `want`. */
+static bool word_begins(const struct ctl_word *w, const char *want, bool *exact)
+{
+	size_t len = strlen(want);
+
+	if (!w->len || w->len > len || memcmp(w->text, want, w->len) != 0)
+		return false;
+	*exact = *exact && w->len == len;
+	return true;
+}
+
+static bool words_match(const struct ctl_syntax *s, const struct ctl_words *w, size_t n, bool *exact)
+{
+	*exact = true;
+	for (size_t i = 0; i < n; i++)
+		if (!word_begins(&w->list[i], s->words[i], exact))
+			return false;
+	return true;
+}
+
+bool ctl_syntax_has(enum ctl_command c, const struct ctl_words *w)
+{
+	size_t n = word_count(&table[c]);
+	bool exact;
+
+	return words_match(&table[c], w, w->n < n ? w->n : n, &exact);
+}
+
+/* A text that grows inside a fixed buffer and is cut at its end. */
+struct text {
+	char *p;
+	size_t size, len;
+};
+
+static void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void text_add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->p + t->len, t->size - t->len, fmt, ap);
+	va_end(ap);
+	t->len = n > 0 && (size_t)n < t->size - t->len ? t->len + (size_t)n : t->size - 1;
+}
+
+/* What may follow: the forms of that first word, or else all first words. */
+static void add_legal(struct text *t, const struct ctl_words *w)
+{
+	struct ctl_words first = { .n = 0 };
+	char form[CTL_SYNTAX_TEXT];
+	const char *sep = "", *last = "";
+
+	if (w->n) {
+		first.list[0] = w->list[0];
+		first.n = 1;
+	}
+	for (unsigned c = 0; c < CTL_COMMANDS && first.n; c++)
+		if (ctl_syntax_has((enum ctl_command)c, &first)) {
+			text_add(t, "%s%s", sep, ctl_syntax_text((enum ctl_command)c, form));
+			sep = ", ";
+		}
+	for (unsigned c = 0; c < CTL_COMMANDS && !*sep; c++)
+		if (strcmp(table[c].words[0], last) != 0) {
+			text_add(t, "%s%s", *last ? ", " : "", table[c].words[0]);
+			last = table[c].words[0];
+		}
+}
+
+static int complain(char why[CTL_WHY], const struct ctl_words *w, const char *what)
+{
+	struct text t = { why, CTL_WHY, 0 };
+	char quoted[80];
+
+	if (w->n)
+		text_add(&t, "%s %s; use ", what, log_quote(quoted, sizeof quoted, w->list[w->n - 1].text,
+							    w->list[w->n - 1].len));
+	else
+		text_add(&t, "no command; use ");
+	add_legal(&t, w);
+	return -EINVAL;
+}
+
+static int id_parse(const struct ctl_word *w, uint64_t *id)
+{
+	uint64_t v = 0;
+
+	if (!w->len)
+		return -EINVAL;
+	for (size_t i = 0; i < w->len; i++) {
+		unsigned digit = (unsigned char)w->text[i] - (unsigned)'0';
+
+		if (digit > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v))
+			return -EINVAL;
+	}
+	*id = v;
+	return 0;
+}
+
+/* The parsers of texts stop at a NUL: a word with one inside is no address and no level. */
+static bool has_nul(const struct ctl_word *w)
+{
+	return strlen(w->text) != w->len;
+}
+
+static int arg_parse(struct ctl_match *m, enum ctl_arg arg, const struct ctl_word *w)
+{
+	switch (arg) {
+	case CTL_ARG_NONE:
+		return 0;
+	case CTL_ARG_ID:
+		return id_parse(w, &m->id);
+	case CTL_ARG_NAME:
+		m->name = w;
+		return 0;
+	case CTL_ARG_ADDRESS:
+		return has_nul(w) ? -EINVAL : addr_parse(w->text, &m->addr);
+	case CTL_ARG_LEVEL:
+		return has_nul(w) ? -EINVAL : log_level_parse(w->text, &m->level);
+	}
+	return -EINVAL;
+}
+
+/* The command that is meant, CTL_COMMANDS for none; *ambiguous when there are several. */
+static enum ctl_command command_find(const struct ctl_words *w, bool *ambiguous)
+{
+	enum ctl_command found = CTL_COMMANDS;
+
+	*ambiguous = false;
+	for (unsigned c = 0; c < CTL_COMMANDS; c++) {
+		const struct ctl_syntax *s = &table[c];
+		bool exact;
+
+		if (w->n != word_count(s) + (s->arg != CTL_ARG_NONE) || !words_match(s, w, word_count(s), &exact))
+			continue;
+		if (exact) {
+			*ambiguous = false;
+			return (enum ctl_command)c;
+		}
+		*ambiguous = *ambiguous || found != CTL_COMMANDS;
+		found = (enum ctl_command)c;
+	}
+	return found;
+}
+
+int ctl_match(struct ctl_match *m, const struct ctl_words *w, char why[CTL_WHY])
+{
+	bool ambiguous;
+	const struct ctl_syntax *s;
+
+	memset(m, 0, sizeof *m);
+	m->command = command_find(w, &ambiguous);
+	if (ambiguous)
+		return complain(why, w, "ambiguous:");
+	if (m->command == CTL_COMMANDS)
+		return complain(why, w, "no such command, or too few or too many words, at");
+	s = &table[m->command];
+	if (s->arg != CTL_ARG_NONE && arg_parse(m, s->arg, &w->list[w->n - 1]) < 0)
+		return complain(why, w, s->arg == CTL_ARG_LEVEL ? "not error, warn, info or debug:" :
+					s->arg == CTL_ARG_ADDRESS ? "not an IPv4 address:" : "not an ID:");
+	return 0;
+}

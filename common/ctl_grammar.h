@@ -1,0 +1,63 @@
+/*
+ * The commands of the control socket: one table for what pacd takes, for what
+ * pacctl takes, and for the help of both.
+ */
+#ifndef PACD_COMMON_CTL_GRAMMAR_H
+#define PACD_COMMON_CTL_GRAMMAR_H
+
+#include "common/ctl_proto.h"
+#include "common/log.h"
+
+enum ctl_command {
+	CTL_HELP,
+	CTL_SHOW_STATUS,
+	CTL_SHOW_SESSIONS,
+	CTL_SHOW_SESSION,
+	CTL_SHOW_CONNECTIONS,
+	CTL_SHOW_POOLS,
+	CTL_SHOW_STATS,
+	CTL_SHOW_CONFIG,
+	CTL_DISCONNECT,
+	CTL_DISCONNECT_USER,
+	CTL_DISCONNECT_PEER,
+	CTL_DRAIN,
+	CTL_DRAIN_OFF,
+	CTL_RELOAD,
+	CTL_LOG,
+	CTL_COMMANDS
+};
+
+enum ctl_arg { CTL_ARG_NONE, CTL_ARG_ID, CTL_ARG_NAME, CTL_ARG_ADDRESS, CTL_ARG_LEVEL };
+
+struct ctl_syntax {
+	const char *words[2]; /* the second may be NULL */
+	enum ctl_arg arg;     /* follows the words */
+	unsigned right;       /* CTL_MAY_SHOW, CTL_MAY_ACT, or 0: everybody */
+	const char *help;     /* one line */
+	const char *detail;   /* more lines, or NULL */
+};
+
+/* A command with its argument, checked. */
+struct ctl_match {
+	enum ctl_command command;
+	uint64_t id;
+	uint32_t addr; /* host order */
+	enum log_level level;
+	const struct ctl_word *name; /* points into the words */
+};
+
+#define CTL_SYNTAX_TEXT 64
+#define CTL_WHY 512
+
+const struct ctl_syntax *ctl_syntax_get(enum ctl_command c);
+/* "disconnect user NAME"; returns `text`. */
+char *ctl_syntax_text(enum ctl_command c, char text[CTL_SYNTAX_TEXT]);
+/* True when the command's fixed words begin with these, abbreviated or not; also with more words than it has. */
+bool ctl_syntax_has(enum ctl_command c, const struct ctl_words *w);
+/*
+ * Words may be abbreviated as long as one command is left; a whole word wins over a longer one.
+ * 0, or -EINVAL and in `why` a printable text: what is wrong and what is legal.
+ */
+int ctl_match(struct ctl_match *m, const struct ctl_words *w, char why[CTL_WHY]);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * Inside of the configuration reader: tables that say which settings there are,
+ * and the walkers that read, print and free structures by these tables.
+ *
+ * Only the conf*.c files include this.
+ */
+#ifndef PACD_CONF_SCHEMA_H
+#define PACD_CONF_SCHEMA_H
+
+#include "pacd/conf.h"
+
+#include <libconfig.h>
+#include <stdio.h>
+
+struct conf_key;
+
+/* What one parse carries around. */
+struct conf_ctx {
+	const char *file;
+	const char *manual;          /* where the settings are described: "pacd.conf(5)" */
+	const struct conf_key *root; /* table of the whole file, for suggestions */
+	struct conf_errors *errors;
+	struct conf_errors *warnings;
+	size_t failed; /* errors found by this parse */
+};
+
+/* How a kind of value is read, printed and freed. `base` is the structure that the key's offsets count from. */
+struct conf_type {
+	void (*read)(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base);
+	/* The value as libconfig text; NULL: never printed (a secret). */
+	void (*print)(FILE *out, const struct conf_key *key, const void *base, unsigned depth);
+	/* false: there is nothing to print; NULL: there always is. */
+	bool (*present)(const struct conf_key *key, const void *base);
+	void (*clear)(const struct conf_key *key, void *base); /* NULL: nothing to free */
+	/* For texts: what is wrong with it, or NULL. */
+	const char *(*check)(const struct conf_key *key, const char *text);
+	bool secret; /* its value is in no message */
+};
+
+struct conf_key {
+	const char *name; /* NULL ends a table */
+	const struct conf_type *type;
+	size_t offset, size; /* of the value */
+	size_t count;        /* offset of the number of elements, for lists; of the flag, for a hash */
+	int64_t min, max;    /* of the number, or of a text's length */
+	const void *arg;     /* words, table of a group, or struct conf_elements */
+	bool required;
+};
+
+/* A list of groups. */
+struct conf_elements {
+	const struct conf_key *keys;
+	size_t size; /* of one element */
+};
+
+/* A value at `member` of struct `type_`; what else it needs follows as designated initializers. */
+#define CONF_KEY(name_, kind, struct_, member, ...)                                                       \
+	{ .name = (name_), .type = &conf_type_##kind, .offset = offsetof(struct_, member),                \
+	  .size = sizeof(((struct_ *)0)->member), ##__VA_ARGS__ }
+#define CONF_GROUP(name_, keys_) { .name = (name_), .type = &conf_type_group, .arg = (keys_) }
+
+extern const struct conf_type conf_type_uint;    /* whole number: min..max */
+extern const struct conf_type conf_type_seconds; /* whole or fractional seconds into milliseconds: min..max */
+extern const struct conf_type conf_type_flag;    /* true or false */
+extern const struct conf_type conf_type_word;    /* arg: words; the value is the index */
+extern const struct conf_type conf_type_choice;  /* arg: words; the value is a copy of the text */
+extern const struct conf_type conf_type_wordset; /* arg: words; the value is a set of bits 1 << index, not empty */
+extern const struct conf_type conf_type_mode;    /* "0660" */
+extern const struct conf_type conf_type_path;    /* absolute; up to max octets */
+extern const struct conf_type conf_type_name;    /* letters, digits, "_", "." and "-"; up to max octets */
+extern const struct conf_type conf_type_login;   /* any text without control characters; up to max octets */
+extern const struct conf_type conf_type_secret;  /* UTF-8; up to max octets */
+extern const struct conf_type conf_type_hash;    /* 32 hexadecimal digits into 16 octets; the flag is at `count` */
+extern const struct conf_type conf_type_host;    /* host name into an array of char */
+extern const struct conf_type conf_type_addr;    /* of a host */
+extern const struct conf_type conf_type_addrs;   /* array of CONF_DNS addresses */
+extern const struct conf_type conf_type_ranges;
+extern const struct conf_type conf_type_pool;    /* ranges to hand out: hosts only, no network or broadcast address */
+extern const struct conf_type conf_type_listen;
+extern const struct conf_type conf_type_group;
+extern const struct conf_type conf_type_groups;  /* arg: struct conf_elements; up to max of them */
+
+/* --- conf_schema.c --- */
+
+/* One error of this setting. */
+void conf_fail(struct conf_ctx *ctx, const config_setting_t *s, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One error of a setting that is missing in this group. */
+void conf_fail_in(struct conf_ctx *ctx, const config_setting_t *group, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void conf_warn(struct conf_ctx *ctx, const config_setting_t *s, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void conf_fail_memory(struct conf_ctx *ctx);
+
+/* Reads a group's settings; every fault becomes an error. */
+void conf_walk(struct conf_ctx *ctx, const struct conf_key *keys, const config_setting_t *group, void *base);
+void conf_walk_clear(const struct conf_key *keys, void *base);
+void conf_walk_print(FILE *out, const struct conf_key *keys, const void *base, unsigned depth);
+
+#define CONF_QUOTE 64
+/* A peer-visible or user-given text in quotes and short, for messages. */
+char *conf_quote(char quoted[CONF_QUOTE], const char *text);
+
+/* --- conf_suggest.c --- */
+
+/* What the writer may have meant by a name that is no setting of this group, as a hint for the message. */
+void conf_suggest(char *hint, size_t size, const struct conf_ctx *ctx, const struct conf_key *keys, const char *name);
+
+/* --- conf_text.c --- */
+
+/*
+ * Text to libconfig's tree.  0, or -1 with errors added; the tree is to be destroyed with conf_text_clear() in either case.
+ */
+int conf_text_read(struct conf_ctx *ctx, config_t *tree, const char *text, size_t len);
+/* Wipes every string of the tree and frees it. */
+void conf_text_clear(config_t *tree);
+
+/* --- conf_check.c --- */
+
+/* What one setting alone can't tell: overlaps, contradictions, doubtful combinations. */
+void conf_check(struct conf_ctx *ctx, const struct conf *c, const config_t *tree);
+/* An address of a network, of loopback, or of a group is no address for a host. */
+bool conf_addr_usable(uint32_t addr);
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * An answer as a table, a listing, JSON or records.
+ *
+ * Reads the records one by one, a table's twice: an answer of any length needs
+ * memory for one line only.  Knows which columns people want; must not know sockets.
+ */
+#include "pacd/ctl/pacctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS 12
+
+struct column {
+	const char *title, *key;
+	const char *port; /* a second key, shown as ":PORT"; or NULL */
+	bool right;
+};
+
+/* What a command's answer is: several records of one kind, one, a text, or nothing but the status. */
+enum layout { LAYOUT_DONE, LAYOUT_LIST, LAYOUT_ONE, LAYOUT_TEXT };
+
+static const struct view {
+	enum layout layout;
+	struct column columns[COLUMNS];
+} views[CTL_COMMANDS] = {
+	[CTL_HELP] = { LAYOUT_LIST, {
+		{ "COMMAND", "syntax", NULL, false },
+		{ "NEEDS", "needs", NULL, false },
+		{ "MEANING", "help", NULL, false },
+	} },
+	[CTL_SHOW_STATUS] = { .layout = LAYOUT_ONE },
+	[CTL_SHOW_SESSIONS] = { LAYOUT_LIST, {
+		{ "ID", "id", NULL, true },
+		{ "USER", "user", NULL, false },
+		{ "ADDRESS", "address", NULL, false },
+		{ "PEER", "peer_address", NULL, false },
+		{ "INTERFACE", "interface", NULL, false },
+		{ "UP", "up_s", NULL, true },
+		{ "IN", "rx_octets", NULL, true },
+		{ "OUT", "tx_octets", NULL, true },
+		{ "STATE", "state", NULL, false },
+	} },
+	[CTL_SHOW_SESSION] = { .layout = LAYOUT_ONE },
+	[CTL_SHOW_CONNECTIONS] = { LAYOUT_LIST, {
+		{ "ID", "id", NULL, true },
+		{ "PEER", "peer_address", "peer_port", false },
+		{ "SERVER", "server_address", "server_port", false },
+		{ "STATE", "state", NULL, false },
+		{ "CALLS", "calls", NULL, true },
+		{ "AGE", "age_s", NULL, true },
+		{ "IDLE", "idle_s", NULL, true },
+		{ "HOST", "host", NULL, false },
+		{ "VENDOR", "vendor", NULL, false },
+	} },
+	[CTL_SHOW_POOLS] = { LAYOUT_LIST, {
+		{ "NAME", "name", NULL, false },
+		{ "SIZE", "size", NULL, true },
+		{ "USED", "used", NULL, true },
+		{ "RESERVED", "reserved", NULL, true },
+		{ "REFUSED", "refused", NULL, true },
+	} },
+	[CTL_SHOW_STATS] = { LAYOUT_LIST, {
+		{ "NAME", "name", NULL, false },
+		{ "VALUE", "value", NULL, true },
+		{ "MEANING", "help", NULL, false },
+	} },
+	[CTL_SHOW_CONFIG] = { .layout = LAYOUT_TEXT },
+};
+
+/* --- walking over the records --- */
+
+struct walk {
+	const char *p, *end;
+	char *scratch; /* the present line, decoded in place */
+	size_t cap;
+	struct ctl_record record;
+};
+
+static void walk_init(struct walk *w, const struct pacctl_answer *a)
+{
+	w->p = a->records;
+	w->end = a->records + a->len;
+	w->scratch = NULL;
+	w->cap = 0;
+}
+
+static int walk_room(struct walk *w, size_t len)
+{
+	char *p;
+
+	if (len < w->cap)
+		return 0;
+	p = realloc(w->scratch, len + 1024);
+	if (!p)
+		return -ENOMEM;
+	w->scratch = p;
+	w->cap = len + 1024;
+	return 0;
+}
+
+/* 1 with the next record, 0 at the end, or a negative code. */
+static int walk_next(struct walk *w)
+{
+	const char *newline;
+	size_t len;
+
+	if (w->p == w->end)
+		return 0;
+	newline = memchr(w->p, '\n', (size_t)(w->end - w->p));
+	if (!newline)
+		return -EBADMSG;
+	len = (size_t)(newline - w->p);
+	if (walk_room(w, len) < 0)
+		return -ENOMEM;
+	memcpy(w->scratch, w->p, len);
+	w->p = newline + 1;
+	return ctl_record_parse(&w->record, w->scratch, len) < 0 ? -EBADMSG : 1;
+}
+
+typedef void (*record_fn)(void *arg, const struct ctl_record *r);
+
+static int walk_all(const struct pacctl_answer *a, record_fn fn, void *arg)
+{
+	struct walk w;
+	int rc;
+
+	walk_init(&w, a);
+	while ((rc = walk_next(&w)) > 0)
+		fn(arg, &w.record);
+	free(w.scratch);
+	return rc;
+}
+
+/* --- a table --- */
+
+struct table {
+	FILE *out;
+	const struct column *columns;
+	size_t n;
+	size_t width[COLUMNS];
+};
+
+static void cell_text(char text[PACCTL_CELL], const struct table *t, size_t i, const struct ctl_record *r)
+{
+	const struct column *c = &t->columns[i];
+	const struct ctl_field *f = ctl_record_find(r, c->key), *port = c->port ? ctl_record_find(r, c->port) : NULL;
+	size_t len;
+
+	if (f)
+		pacctl_format(text, f, i + 1 < t->n);
+	else
+		strcpy(text, "-");
+	len = strlen(text);
+	if (f && f->kind != CTL_NONE && port && port->kind == CTL_NUMBER)
+		snprintf(text + len, PACCTL_CELL - len, ":%s", port->text);
+}
+
+static void table_measure(void *arg, const struct ctl_record *r)
+{
+	struct table *t = arg;
+	char text[PACCTL_CELL];
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t len;
+
+		cell_text(text, t, i, r);
+		len = strlen(text);
+		if (len > t->width[i])
+			t->width[i] = len;
+	}
+}
+
+static void cell_print(const struct table *t, size_t i, const char *text)
+{
+	const char *gap = i ? "  " : "";
+
+	if (t->columns[i].right)
+		fprintf(t->out, "%s%*s", gap, (int)t->width[i], text);
+	else if (i + 1 == t->n)
+		fprintf(t->out, "%s%s", gap, text); /* no spaces at the end of a line */
+	else
+		fprintf(t->out, "%s%-*s", gap, (int)t->width[i], text);
+	if (i + 1 == t->n)
+		putc('\n', t->out);
+}
+
+static void table_print(void *arg, const struct ctl_record *r)
+{
+	struct table *t = arg;
+	char text[PACCTL_CELL];
+
+	for (size_t i = 0; i < t->n; i++) {
+		cell_text(text, t, i, r);
+		cell_print(t, i, text);
+	}
+}
+
+static int render_table(FILE *out, const struct column *columns, const struct pacctl_answer *a)
+{
+	struct table t = { .out = out, .columns = columns };
+	int rc;
+
+	for (; t.n < COLUMNS && columns[t.n].title; t.n++)
+		t.width[t.n] = strlen(columns[t.n].title);
+	rc = walk_all(a, table_measure, &t);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < t.n; i++)
+		cell_print(&t, i, columns[i].title);
+	return walk_all(a, table_print, &t);
+}
+
+/* --- one object, a key a line --- */
+
+/* The key without its unit, which the value shows; "octets" stays, "rx" alone would say less. */
+static void key_label(char label[64], const char *key)
+{
+	static const char *const units[] = { "_s", "_us", "_at" };
+	size_t len = strlen(key);
+
+	if (len > 63)
+		len = 63;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		size_t n = strlen(units[i]);
+
+		if (len > n && !memcmp(key + len - n, units[i], n)) {
+			len -= n;
+			break;
+		}
+	}
+	for (size_t i = 0; i < len; i++)
+		label[i] = key[i] == '_' ? ' ' : key[i];
+	label[len] = '\0';
+}
+
+static void listing_print(void *arg, const struct ctl_record *r)
+{
+	FILE *out = arg;
+	char label[64], text[PACCTL_CELL];
+	size_t width = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		key_label(label, r->list[i].key);
+		if (strlen(label) > width)
+			width = strlen(label);
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		key_label(label, r->list[i].key);
+		pacctl_format(text, &r->list[i], false);
+		fprintf(out, "%-*s  %s\n", (int)width, label, text);
+	}
+}
+
+static void text_print(void *arg, const struct ctl_record *r)
+{
+	const struct ctl_field *f = ctl_record_find(r, "text");
+
+	if (f)
+		pacctl_text(arg, f->text, f->len);
+}
+
+/* --- JSON --- */
+
+struct json {
+	FILE *out;
+	size_t n;
+	const char *before, *between; /* the first object; each other one */
+};
+
+static void json_record(void *arg, const struct ctl_record *r)
+{
+	struct json *j = arg;
+
+	fputs(j->n++ ? j->between : j->before, j->out);
+	putc('{', j->out);
+	for (size_t i = 0; i < r->n; i++) {
+		fputs(i ? "," : "", j->out);
+		pacctl_json_string(j->out, r->list[i].key, strlen(r->list[i].key));
+		putc(':', j->out);
+		pacctl_json_value(j->out, &r->list[i]);
+	}
+	putc('}', j->out);
+}
+
+static int render_json_list(FILE *out, const struct pacctl_answer *a)
+{
+	struct json j = { out, 0, "\n", ",\n" };
+	int rc;
+
+	putc('[', out);
+	rc = walk_all(a, json_record, &j);
+	fputs(j.n ? "\n]\n" : "]\n", out);
+	return rc;
+}
+
+static int render_json_one(FILE *out, const struct pacctl_answer *a)
+{
+	struct walk w;
+	struct json j = { out, 0, "", "" };
+	int rc;
+
+	walk_init(&w, a);
+	rc = walk_next(&w);
+	if (rc > 0)
+		json_record(&j, &w.record);
+	else
+		fputs("{}", out);
+	putc('\n', out);
+	free(w.scratch);
+	return rc < 0 ? rc : 0;
+}
+
+static int render_json_failure(FILE *out, const struct pacctl_answer *a)
+{
+	struct json j = { out, 0, "", "," };
+	int rc;
+
+	fprintf(out, "{\"code\":%u,\"error\":", a->code);
+	pacctl_json_string(out, a->status, strlen(a->status));
+	fputs(",\"details\":[", out);
+	rc = walk_all(a, json_record, &j);
+	fputs("]}\n", out);
+	return rc;
+}
+
+/* --- the whole --- */
+
+static void check_print(void *arg, const struct ctl_record *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+static int render_kv(FILE *out, const struct pacctl_answer *a)
+{
+	/* Printed as they are, but only when they are records: nothing else has been checked for a terminal. */
+	int rc = walk_all(a, check_print, NULL);
+
+	if (rc == 0)
+		fwrite(a->records, 1, a->len, out);
+	return rc;
+}
+
+static int render_people(FILE *out, enum ctl_command command, const struct pacctl_answer *a)
+{
+	switch (views[command].layout) {
+	case LAYOUT_LIST:
+		return render_table(out, views[command].columns, a);
+	case LAYOUT_ONE:
+		return walk_all(a, listing_print, out);
+	case LAYOUT_TEXT:
+		return walk_all(a, text_print, out);
+	case LAYOUT_DONE:
+		fprintf(out, "%s\n", a->status);
+		return 0;
+	}
+	return 0;
+}
+
+static int render_failure(FILE *out, FILE *err, enum pacctl_mode mode, const struct pacctl_answer *a)
+{
+	fprintf(err, "pacctl: %s\n", a->status);
+	if (mode == PACCTL_JSON)
+		return render_json_failure(out, a);
+	if (mode == PACCTL_KV)
+		return render_kv(out, a);
+	return walk_all(a, text_print, err);
+}
+
+int pacctl_render(FILE *out, FILE *err, enum pacctl_mode mode, enum ctl_command command,
+		  const struct pacctl_answer *a)
+{
+	if (a->code != CTL_OK)
+		return render_failure(out, err, mode, a);
+	if (mode == PACCTL_KV)
+		return render_kv(out, a);
+	if (mode == PACCTL_TABLE)
+		return render_people(out, command, a);
+	return views[command].layout == LAYOUT_LIST ? render_json_list(out, a) : render_json_one(out, a);
+}

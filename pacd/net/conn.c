@@ -1,0 +1,682 @@
+/*
+ * Control connections: sockets, timers and output queues around the pure state
+ * machine (RFC 2637 section 3).
+ *
+ * Owns the sockets and everything of a connection but its calls.  Must not know
+ * lines, users or pppd.  Closing only marks; a reaper frees when the callbacks
+ * are done.
+ */
+#include "pacd/net/conn.h"
+
+#include "common/log.h"
+#include "common/random.h"
+#include "pacd/proto/framer.h"
+#include "pacd/stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_MAX 4096       /* octets per callback, so that one peer does not hold the loop */
+#define QUEUE_MAX 16384     /* octets that a peer may leave unread (CC-19) */
+#define LINGER_MS 2000      /* after our FIN the peer has this long to send its own */
+#define LINGER_READ_MAX 65536
+#define QUOTED_TEXT LOG_QUOTED(MSG_TEXT)
+
+struct conn {
+	struct conns *set;
+	uint64_t id;
+	struct hash_node node; /* in set->by_id */
+	struct list link;      /* in set->all, or set->dead */
+	struct list calls;     /* the call layer's */
+	unsigned ncalls;
+	struct endpoint peer, local;
+	int fd;
+	struct ev_io reader, writer;
+	struct ev_timer timer;
+	struct framer framer;
+	struct ctrl ctrl;
+	uint8_t *queue; /* unsent octets, allocated while there are some */
+	size_t queued;
+	struct mono since, last_in, stuck_since;
+	struct mono linger_until; /* set: our FIN is out, input is thrown away */
+	size_t lingered;
+	bool pending;   /* counted in set->pending */
+	bool closing;   /* no more events for the state machine */
+	bool reset;     /* the socket has failed: nothing to flush */
+	bool buried;    /* waits for the reaper */
+	uint64_t messages_in, messages_out;
+};
+
+struct conns {
+	struct ev_loop *loop;
+	const struct conn_handlers *handlers;
+	void *ctx;
+	struct peers *peers;
+	struct conn_settings settings;
+	struct hash by_id;
+	struct list all, dead;
+	struct ev_prepare reaper;
+	uint64_t next_id;
+	unsigned count, npending, nestablished;
+	bool draining;
+	struct log_limit limit_fault, limit_ignored, limit_refused;
+};
+
+static void conn_step(struct conn *c, struct ctrl_event *ev);
+
+/* --- the end of a connection --- */
+
+static void conn_free(struct conn *c)
+{
+	ev_io_stop(c->set->loop, &c->reader);
+	ev_io_stop(c->set->loop, &c->writer);
+	ev_timer_stop(c->set->loop, &c->timer);
+	list_remove(&c->link);
+	close(c->fd);
+	free(c->queue);
+	free(c);
+}
+
+static void reap(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	struct conns *s = w->data;
+
+	(void)loop;
+	(void)revents;
+	list_each(at, &s->dead)
+		conn_free(list_entry(at, struct conn, link));
+}
+
+/* From here on it is out of all tables; memory and socket go when the callbacks are done. */
+static void conn_bury(struct conn *c)
+{
+	if (c->buried)
+		return;
+	c->buried = true;
+	hash_remove(&c->set->by_id, &c->node);
+	list_remove(&c->link);
+	list_append(&c->set->dead, &c->link);
+	peers_put(c->set->peers, c->peer.addr, PEERS_CONNECTIONS);
+	c->set->count--;
+	ev_io_stop(c->set->loop, &c->reader);
+	ev_io_stop(c->set->loop, &c->writer);
+	ev_timer_stop(c->set->loop, &c->timer);
+}
+
+static void pending_done(struct conn *c)
+{
+	if (c->pending)
+		c->set->npending--;
+	c->pending = false;
+}
+
+static void timer_arm(struct conn *c)
+{
+	struct mono at = mono_earlier(c->closing ? MONO_NEVER : ctrl_deadline(&c->ctrl), c->linger_until);
+	int64_t wait_us;
+
+	if (mono_is_set(c->stuck_since))
+		at = mono_earlier(at, mono_add_ms(c->stuck_since, c->ctrl.timers.echo_reply_ms));
+	if (!mono_is_set(at)) {
+		ev_timer_stop(c->set->loop, &c->timer);
+		return;
+	}
+	wait_us = mono_diff_us(at, mono_now());
+	c->timer.repeat = wait_us > 1000 ? (double)wait_us / 1e6 : 0.001;
+	ev_timer_again(c->set->loop, &c->timer);
+}
+
+/* Our FIN, then what the peer still sends is read and dropped for a while: a close() at once would be a reset. */
+static void linger(struct conn *c)
+{
+	if (c->reset || shutdown(c->fd, SHUT_WR) < 0) {
+		conn_bury(c);
+		return;
+	}
+	c->linger_until = mono_add_ms(mono_now(), LINGER_MS);
+	timer_arm(c);
+}
+
+static void log_close(struct conn *c, enum ctrl_close why)
+{
+	struct conns *s = c->set;
+	char peer[ENDPOINT_TEXT];
+	unsigned suppressed = 0;
+	bool up = c->ctrl.peer.version != 0;
+
+	if (why == CTRL_CLOSE_FAULT)
+		stats_add(STATS_CONNECTIONS_FAULTY);
+	if (why == CTRL_CLOSE_ECHO_TIMEOUT || why == CTRL_CLOSE_START_TIMEOUT || why == CTRL_CLOSE_REPLY_TIMEOUT ||
+	    why == CTRL_CLOSE_STOP_TIMEOUT)
+		stats_add(STATS_CONNECTIONS_TIMED_OUT);
+	/* One that was up is told of always; scanners and the like only at a rate. */
+	if (!up && !log_allow(&s->limit_refused, mono_now(), &suppressed))
+		return;
+	log_info("connection-down", "conn=%llu peer=%s reason=%s%s%s messages_in=%llu suppressed=%u",
+		 (unsigned long long)c->id, endpoint_text(c->peer, peer), ctrl_close_word(why),
+		 c->framer.fault ? " fault=" : "", c->framer.fault ? msg_fault_word(c->framer.fault) : "",
+		 (unsigned long long)c->messages_in, suppressed);
+}
+
+static void conn_close(struct conn *c, enum ctrl_close why, bool flush)
+{
+	if (c->closing)
+		return;
+	log_close(c, why);
+	c->closing = true;
+	pending_done(c);
+	if (c->ctrl.peer.version)
+		c->set->nestablished--;
+	if (!flush || c->reset)
+		conn_bury(c);
+	else if (!c->queued)
+		linger(c);
+}
+
+/* --- output --- */
+
+static void output_failed(struct conn *c)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_EOF };
+
+	c->reset = true;
+	c->queued = 0;
+	c->stuck_since = MONO_NEVER;
+	if (c->closing)
+		conn_bury(c);
+	else
+		conn_step(c, &ev);
+}
+
+static void queue_append(struct conn *c, const uint8_t *data, size_t len)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_FAULT };
+
+	if (!c->queue)
+		c->queue = malloc(QUEUE_MAX);
+	if (!c->queue || c->queued + len > QUEUE_MAX) {
+		c->reset = true; /* it does not read: there is nothing to wait for */
+		if (!c->closing)
+			conn_step(c, &ev);
+		return;
+	}
+	if (!c->queued)
+		c->stuck_since = mono_now();
+	memcpy(c->queue + c->queued, data, len);
+	c->queued += len;
+	ev_io_start(c->set->loop, &c->writer);
+	timer_arm(c);
+}
+
+/* One write per message: NAT helpers look only at what starts a segment. */
+void conn_send(struct conn *c, const struct msg *m)
+{
+	uint8_t data[MSG_MAX];
+	size_t len = msg_encode(data, sizeof data, m);
+	ssize_t n = 0;
+
+	if (c->reset || mono_is_set(c->linger_until) || !len)
+		return;
+	stats_add(STATS_MESSAGES_OUT);
+	c->messages_out++;
+	if (!c->queued) {
+		n = send(c->fd, data, len, MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			c->reset = true; /* the reader sees it, too, and tells the state machine */
+			ev_feed_event(c->set->loop, &c->reader, EV_READ);
+			return;
+		}
+		if (n < 0)
+			n = 0;
+	}
+	if ((size_t)n < len)
+		queue_append(c, data + n, len - (size_t)n);
+}
+
+static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+	ssize_t n = send(c->fd, c->queue, c->queued, MSG_NOSIGNAL);
+
+	(void)revents;
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			output_failed(c);
+		return;
+	}
+	c->queued -= (size_t)n;
+	memmove(c->queue, c->queue + n, c->queued);
+	c->stuck_since = c->queued ? mono_now() : MONO_NEVER;
+	if (c->queued)
+		return;
+	ev_io_stop(loop, w);
+	free(c->queue);
+	c->queue = NULL;
+	if (c->closing)
+		linger(c);
+}
+
+/* --- the state machine's actions --- */
+
+static void log_ignored(struct conn *c, const struct msg *m)
+{
+	char peer[ENDPOINT_TEXT];
+	unsigned suppressed;
+
+	stats_add(STATS_MESSAGES_IGNORED);
+	if (log_allow(&c->set->limit_ignored, mono_now(), &suppressed))
+		log_info("message-ignored", "conn=%llu peer=%s message=%s state=%s suppressed=%u",
+			 (unsigned long long)c->id, endpoint_text(c->peer, peer), msg_type_word(m->type),
+			 ctrl_state_word(c->ctrl.state), suppressed);
+}
+
+static void on_established(struct conn *c)
+{
+	char peer[ENDPOINT_TEXT], host[QUOTED_TEXT], vendor[QUOTED_TEXT];
+	const struct msg_sccrq *p = &c->ctrl.peer;
+
+	pending_done(c);
+	c->set->nestablished++;
+	stats_add(STATS_CONNECTIONS_ESTABLISHED);
+	log_info("connection-up", "conn=%llu peer=%s host=%s vendor=%s", (unsigned long long)c->id,
+		 endpoint_text(c->peer, peer),
+		 log_quote(host, sizeof host, p->host, msg_text_len(p->host, sizeof p->host)),
+		 log_quote(vendor, sizeof vendor, p->vendor, msg_text_len(p->vendor, sizeof p->vendor)));
+}
+
+static void conn_act(struct conn *c, const struct ctrl_action *a, const struct ctrl_event *ev)
+{
+	struct conns *s = c->set;
+
+	switch (a->type) {
+	case CTRL_ACT_SEND:
+		conn_send(c, &a->msg);
+		break;
+	case CTRL_ACT_ESTABLISHED:
+		on_established(c);
+		break;
+	case CTRL_ACT_CALL:
+		s->handlers->call(s->ctx, c, ev->msg);
+		break;
+	case CTRL_ACT_IGNORED:
+		if (ev->msg)
+			log_ignored(c, ev->msg);
+		break;
+	case CTRL_ACT_CLEAR_CALLS:
+		s->handlers->clear_calls(s->ctx, c, a->close);
+		break;
+	case CTRL_ACT_CLOSE:
+		conn_close(c, a->close, true);
+		break;
+	case CTRL_ACT_ABORT:
+		conn_close(c, a->close, false);
+		break;
+	}
+}
+
+static void conn_step(struct conn *c, struct ctrl_event *ev)
+{
+	struct ctrl_actions actions;
+
+	ev->random = random_u32();
+	ctrl_step(&c->ctrl, ev, mono_now(), &actions);
+	for (unsigned i = 0; i < actions.n; i++)
+		conn_act(c, &actions.list[i], ev);
+	if (!c->closing)
+		timer_arm(c);
+}
+
+/* --- input --- */
+
+static bool peer_has_another(struct conns *s, const struct conn *c)
+{
+	if (peers_count(s->peers, c->peer.addr, PEERS_CONNECTIONS) < 2)
+		return false;
+	list_each(at, &s->all) {
+		const struct conn *other = list_entry(at, struct conn, link);
+
+		if (other != c && !other->closing && other->peer.addr == c->peer.addr &&
+		    other->ctrl.state == CTRL_ESTABLISHED)
+			return true;
+	}
+	return false;
+}
+
+static enum ctrl_admit admit(struct conn *c)
+{
+	struct conns *s = c->set;
+
+	if (s->draining)
+		return CTRL_ADMIT_NO_RESOURCE;
+	if (s->settings.one_per_peer && peer_has_another(s, c))
+		return CTRL_ADMIT_EXISTS;
+	return CTRL_ADMIT;
+}
+
+static void on_message(struct conn *c, const struct msg *m)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_MESSAGE, .msg = m };
+
+	stats_add(STATS_MESSAGES_IN);
+	c->messages_in++;
+	c->last_in = mono_now();
+	if (m->type == MSG_SCCRQ && c->ctrl.state == CTRL_IDLE)
+		ev.admit = admit(c);
+	conn_step(c, &ev);
+}
+
+static void on_skipped(struct conn *c, const struct msg *m)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_SKIPPED, .msg = m };
+
+	stats_add(STATS_MESSAGES_SKIPPED);
+	conn_step(c, &ev);
+}
+
+static void on_fault(struct conn *c)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_FAULT };
+	char peer[ENDPOINT_TEXT];
+	unsigned suppressed;
+
+	if (log_allow(&c->set->limit_fault, mono_now(), &suppressed))
+		log_warn("malformed-input", "conn=%llu peer=%s fault=%s suppressed=%u", (unsigned long long)c->id,
+			 endpoint_text(c->peer, peer), msg_fault_word(c->framer.fault), suppressed);
+	conn_step(c, &ev);
+}
+
+static void on_octets(struct conn *c, const uint8_t *data, size_t len)
+{
+	struct msg m;
+
+	while (!c->closing) {
+		switch (framer_next(&c->framer, &data, &len, &m)) {
+		case FRAMER_MORE:
+			return;
+		case FRAMER_MESSAGE:
+			on_message(c, &m);
+			break;
+		case FRAMER_SKIPPED:
+			on_skipped(c, &m);
+			break;
+		case FRAMER_FAULT:
+			on_fault(c);
+			return;
+		}
+	}
+}
+
+/* After our FIN: whatever comes is dropped, up to a bound. */
+static void on_lingering(struct conn *c, ssize_t n)
+{
+	if (n > 0)
+		c->lingered += (size_t)n;
+	if (n <= 0 || c->lingered > LINGER_READ_MAX)
+		conn_bury(c);
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+	struct ctrl_event eof = { .type = CTRL_EV_EOF };
+	uint8_t data[READ_MAX];
+	ssize_t n = recv(c->fd, data, sizeof data, 0);
+
+	(void)loop;
+	(void)revents;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !c->reset)
+		return;
+	if (mono_is_set(c->linger_until)) {
+		on_lingering(c, n);
+		return;
+	}
+	if (n > 0 && !c->reset) {
+		on_octets(c, data, (size_t)n);
+		return;
+	}
+	if (n < 0)
+		c->reset = true;
+	if (c->closing) { /* it closed while we were flushing */
+		conn_bury(c);
+		return;
+	}
+	conn_step(c, &eof);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct conn *c = w->data;
+	struct mono now = mono_now();
+	struct ctrl_event ev = { .type = CTRL_EV_TICK };
+
+	(void)loop;
+	(void)revents;
+	if (mono_reached(c->linger_until, now)) {
+		conn_bury(c);
+		return;
+	}
+	if (mono_is_set(c->stuck_since) &&
+	    mono_reached(mono_add_ms(c->stuck_since, c->ctrl.timers.echo_reply_ms), now)) {
+		output_failed(c);
+		return;
+	}
+	if (c->closing)
+		timer_arm(c);
+	else
+		conn_step(c, &ev);
+}
+
+/* --- the set --- */
+
+struct conns *conns_new(struct ev_loop *loop, const struct conn_handlers *handlers, void *ctx, struct peers *peers)
+{
+	struct conns *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->loop = loop;
+	s->handlers = handlers;
+	s->ctx = ctx;
+	s->peers = peers;
+	s->next_id = 1;
+	s->limit_fault = s->limit_ignored = s->limit_refused = LOG_LIMIT(20, 60);
+	hash_init(&s->by_id);
+	list_init(&s->all);
+	list_init(&s->dead);
+	ev_prepare_init(&s->reaper, reap);
+	s->reaper.data = s;
+	ev_prepare_start(loop, &s->reaper);
+	ev_unref(loop);
+	return s;
+}
+
+void conns_free(struct conns *s)
+{
+	if (!s)
+		return;
+	list_each(at, &s->all)
+		conn_bury(list_entry(at, struct conn, link));
+	reap(s->loop, &s->reaper, 0);
+	ev_ref(s->loop);
+	ev_prepare_stop(s->loop, &s->reaper);
+	hash_clear(&s->by_id);
+	free(s);
+}
+
+void conns_configure(struct conns *s, const struct conn_settings *settings)
+{
+	s->settings = *settings;
+}
+
+void conns_drain(struct conns *s, bool on)
+{
+	s->draining = on;
+}
+
+/* The limits that are looked at before a word is exchanged (CC-05); the reason, or NULL. */
+static const char *over_limit(struct conns *s, struct endpoint peer)
+{
+	if (s->settings.pending && s->npending >= s->settings.pending)
+		return "limits.pending";
+	if (!peers_take(s->peers, peer.addr, PEERS_CONNECTIONS, s->settings.connections_per_peer))
+		return "limits.connections_per_peer";
+	return NULL;
+}
+
+static void refuse(struct conns *s, int fd, struct endpoint peer, const char *limit)
+{
+	char text[ENDPOINT_TEXT];
+	unsigned suppressed;
+
+	stats_add(STATS_CONNECTIONS_LIMITED);
+	if (log_allow(&s->limit_refused, mono_now(), &suppressed))
+		log_warn("connection-refused", "peer=%s limit=%s suppressed=%u", endpoint_text(peer, text), limit,
+			 suppressed);
+	close(fd);
+}
+
+static void conn_watch(struct conn *c)
+{
+	ev_io_init(&c->reader, on_readable, c->fd, EV_READ);
+	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
+	ev_init(&c->timer, on_timer);
+	c->reader.data = c->writer.data = c->timer.data = c;
+	ev_io_start(c->set->loop, &c->reader);
+	timer_arm(c);
+}
+
+void conns_accept(struct conns *s, int fd, struct endpoint peer, struct endpoint local)
+{
+	const char *limit = over_limit(s, peer);
+	struct conn *c;
+
+	stats_add(STATS_CONNECTIONS_ACCEPTED);
+	if (limit) {
+		refuse(s, fd, peer, limit);
+		return;
+	}
+	c = calloc(1, sizeof *c);
+	if (!c || hash_insert(&s->by_id, &c->node, hash_u64(s->next_id)) < 0) {
+		peers_put(s->peers, peer.addr, PEERS_CONNECTIONS);
+		free(c);
+		refuse(s, fd, peer, "memory");
+		return;
+	}
+	c->set = s;
+	c->id = s->next_id++;
+	c->fd = fd;
+	c->peer = peer;
+	c->local = local;
+	c->since = c->last_in = mono_now();
+	c->pending = true;
+	s->npending++;
+	s->count++;
+	list_append(&s->all, &c->link);
+	list_init(&c->calls);
+	framer_init(&c->framer);
+	ctrl_init(&c->ctrl, false, &s->settings.timers, &s->settings.self, c->since);
+	conn_watch(c);
+}
+
+void conns_stop(struct conns *s, enum stop_reason reason)
+{
+	list_each(at, &s->all) {
+		struct conn *c = list_entry(at, struct conn, link);
+		struct ctrl_event ev = { .type = CTRL_EV_STOP, .reason = reason };
+
+		if (!c->closing)
+			conn_step(c, &ev);
+	}
+}
+
+unsigned conns_count(const struct conns *s)
+{
+	return s->count;
+}
+
+unsigned conns_established(const struct conns *s)
+{
+	return s->nestablished;
+}
+
+void conns_each(struct conns *s, void (*each)(void *arg, const struct conn_view *v), void *arg)
+{
+	list_each(at, &s->all) {
+		const struct conn *c = list_entry(at, struct conn, link);
+		struct conn_view v = {
+			.id = c->id, .peer = c->peer, .local = c->local,
+			.state = c->closing ? "closing" : ctrl_state_word(c->ctrl.state),
+			.host = c->ctrl.peer.host, .vendor = c->ctrl.peer.vendor, .calls = c->ncalls,
+			.originator = c->ctrl.originator, .since = c->since, .last_in = c->last_in,
+			.messages_in = c->messages_in, .messages_out = c->messages_out,
+		};
+
+		each(arg, &v);
+	}
+}
+
+struct conn *conn_find(struct conns *s, uint64_t id)
+{
+	struct hash_node *node = hash_first(&s->by_id, hash_u64(id));
+
+	for (; node; node = hash_next(node)) {
+		struct conn *c = hash_entry(node, struct conn, node);
+
+		if (c->id == id)
+			return c;
+	}
+	return NULL;
+}
+
+uint64_t conn_id(const struct conn *c)
+{
+	return c->id;
+}
+
+struct endpoint conn_peer(const struct conn *c)
+{
+	return c->peer;
+}
+
+struct endpoint conn_local(const struct conn *c)
+{
+	return c->local;
+}
+
+struct list *conn_calls(struct conn *c)
+{
+	return &c->calls;
+}
+
+void conn_calls_changed(struct conn *c, int by)
+{
+	c->ncalls += (unsigned)by;
+}
+
+unsigned conn_ncalls(const struct conn *c)
+{
+	return c->ncalls;
+}
+
+void conn_reply_due(struct conn *c)
+{
+	ctrl_reply_due(&c->ctrl);
+}
+
+void conn_reply_done(struct conn *c)
+{
+	ctrl_reply_done(&c->ctrl, mono_now());
+	if (!c->closing)
+		timer_arm(c);
+}
+
+void conn_suspect(struct conn *c)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_SUSPECT };
+
+	if (!c->closing)
+		conn_step(c, &ev);
+}

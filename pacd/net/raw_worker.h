@@ -1,0 +1,242 @@
+/*
+ * The inside of the user-space data path: what raw.c, raw_worker.c, raw_call.c
+ * and raw_tx.c share.  Nobody else includes this.
+ *
+ * Threads: a call is allocated and freed by main, and lives on one worker from
+ * attach to detach.  Between the two, each part of it says who may touch it.
+ */
+#ifndef PACD_NET_RAW_WORKER_H
+#define PACD_NET_RAW_WORKER_H
+
+#include "common/list.h"
+#include "pacd/net/datapath.h"
+#include "pacd/proto/seq.h"
+
+#include <ev.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#define RAW_BATCH 64       /* packets per recvmmsg and sendmmsg */
+#define RAW_PACKET 2048    /* receive buffer of one packet, outer header included */
+#define RAW_HELD 1024      /* packets of all calls of a worker that may wait for a gap to fill */
+#define RAW_SLOT 1536      /* octets of one of them */
+#define RAW_OUT 131072     /* encoded frames on their way to one line */
+#define RAW_OUT_FRAMES 128
+#define RAW_SPILL 65536    /* encoded frames that a line did not take yet, per call */
+#define RAW_INPUT 65536    /* octets per read of a line */
+#define RAW_INPUT_STRICT 4096 /* the same where the window may shut in the middle of them */
+#define RAW_ACK_US 20000   /* an acknowledgment waits at most this long for data to ride on */
+#define RAW_HOLD_US 30000  /* a gap has this long to fill */
+#define RAW_TIMEOUT_MIN_US 100000   /* GRE-16 */
+#define RAW_TIMEOUT_MAX_US 10000000
+
+/* A counter with one writer, read by any thread. */
+typedef _Atomic uint64_t raw_counter;
+
+static inline uint64_t raw_get(const raw_counter *c)
+{
+	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+static inline void raw_set(raw_counter *c, uint64_t v)
+{
+	atomic_store_explicit(c, v, memory_order_relaxed);
+}
+
+/* No read-modify-write: there is one writer. */
+static inline void raw_add(raw_counter *c, uint64_t n)
+{
+	raw_set(c, raw_get(c) + n);
+}
+
+/* As struct datapath_stats; the worker writes, main reads. */
+struct raw_counters {
+	raw_counter rx_packets, rx_octets, tx_packets, tx_octets;
+	raw_counter rx_lost, rx_duplicate, rx_old, rx_reordered, rx_dropped, tx_dropped;
+	raw_counter acks_sent, acks_received, tx_timeouts;
+	raw_counter line_faults[HDLC_FAULTS];
+	raw_counter rtt_us, window, last_rx_us;
+};
+
+/* What main wants done to a call; several may be wanted at once and are done in this order. */
+enum raw_want { RAW_ATTACH = 1, RAW_SET_LINK = 2, RAW_DETACH = 4 };
+
+/* Octets that wait; `data` is NULL when there are none. */
+struct raw_wait {
+	uint8_t *data;
+	size_t start, len;
+};
+
+struct raw_call {
+	struct datapath_call conf; /* constant after attach */
+	struct raw_worker *worker; /* constant */
+
+	/* the worker's */
+	struct seq_rx rx;
+	struct seq_tx tx;
+	struct hdlc_rx hdlc;
+	uint32_t send_accm;
+	bool closed;             /* the line's other side is gone; its descriptor is closed on detach */
+	bool shut;               /* strict window: the line is not read until it opens */
+	ev_io readable, writable;
+	ev_timer timeout;        /* strict window: of the oldest unacknowledged packet */
+	struct list ack;         /* in worker->acks while an acknowledgment waits */
+	struct list gap;         /* in worker->gaps while packets are held */
+	struct mono gap_since;   /* its place there: rx.hold_since */
+	struct raw_wait spill;   /* towards the line; RAW_SPILL octets when allocated */
+	struct raw_wait unread;  /* from the line, not decoded: the window is shut */
+	uint8_t first, last;     /* this batch's packets, chained by worker->rx.next */
+
+	/* under worker->lock */
+	struct list command;     /* in worker->commands */
+	unsigned wanted;         /* of enum raw_want */
+	uint32_t want_send_accm, want_receive_accm;
+	bool detached;
+
+	/* under raw->lock */
+	struct list report;      /* in raw->closed */
+
+	struct raw_counters count;
+};
+
+#define RAW_NO_PACKET 0xFF /* ends a chain */
+
+/* One batch of received packets. */
+struct raw_rx {
+	struct mmsghdr msgs[RAW_BATCH];
+	struct iovec iov[RAW_BATCH];
+	struct gre gre[RAW_BATCH];
+	uint8_t next[RAW_BATCH];
+	struct raw_call *calls[RAW_BATCH]; /* those that have packets in it */
+	uint8_t data[RAW_BATCH][RAW_PACKET];
+};
+
+/* One batch of packets to send. */
+struct raw_tx {
+	unsigned count;
+	struct mmsghdr msgs[RAW_BATCH];
+	struct iovec iov[RAW_BATCH];
+	struct sockaddr_in to[RAW_BATCH];
+	struct {
+		_Alignas(struct cmsghdr) uint8_t octets[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	} control[RAW_BATCH];
+	struct raw_call *calls[RAW_BATCH];
+	uint16_t payload[RAW_BATCH]; /* octets; 0: an acknowledgment alone */
+	uint8_t data[RAW_BATCH][GRE_HEADER_MAX + GRE_PAYLOAD_MAX];
+};
+
+/* Encoded frames for the one line that is being served. */
+struct raw_out {
+	size_t len;
+	unsigned count;
+	size_t end[RAW_OUT_FRAMES];    /* where frame i ends in data */
+	uint16_t size[RAW_OUT_FRAMES]; /* octets before encoding */
+	uint8_t data[RAW_OUT];
+};
+
+/* Held packets of all calls; slot numbers start at 1. */
+struct raw_slots {
+	unsigned free_count;
+	uint16_t free[RAW_HELD];
+	uint16_t len[RAW_HELD + 1];
+	uint8_t data[RAW_HELD + 1][RAW_SLOT];
+};
+
+struct raw_worker {
+	struct raw *raw;
+	unsigned index;
+	int fd; /* the raw GRE socket */
+	pthread_t thread;
+
+	/* the worker's */
+	struct ev_loop *loop;
+	ev_io receive;
+	ev_prepare prepare;
+	ev_async wake;           /* sent by main */
+	ev_timer ack_timer, gap_timer;
+	struct list acks, gaps;  /* of calls, oldest first */
+	struct raw_call **calls; /* call id / number of workers */
+	unsigned sent;           /* packets since the last receive */
+	struct raw_rx rx;
+	struct raw_tx tx;
+	struct raw_out out;
+	uint8_t input[RAW_INPUT];
+
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t done;     /* some call was detached */
+	struct list commands;    /* of calls */
+	bool stop;
+	atomic_bool pending;     /* there are commands; the only part that is looked at without the lock */
+
+	raw_counter rx_packets, rx_octets, tx_packets, tx_octets, socket_errors;
+	raw_counter drops[GRE_DROPS];
+
+	struct raw_slots slots;  /* at the end: mostly never touched, so never backed by memory */
+};
+
+struct raw {
+	struct datapath base;
+	/* main's */
+	struct ev_loop *loop;
+	ev_async report;         /* sent by workers */
+	datapath_closed_fn closed_fn;
+	void *ctx;
+	unsigned workers_count;
+	struct raw_worker **workers;
+	struct raw_call **calls; /* by call id */
+
+	/* under lock */
+	pthread_mutex_t lock;
+	struct list closed;      /* of calls whose line was closed, not told yet */
+};
+
+/* --- raw_worker.c --- */
+
+/* Takes `fd` over. NULL: errno says why. */
+struct raw_worker *raw_worker_new(struct raw *raw, unsigned index, int fd);
+/* Ends the thread; all calls are detached. */
+void raw_worker_free(struct raw_worker *w);
+/* From main: wakes the worker for this call; with RAW_DETACH waits until it has let go of it. */
+void raw_worker_want(struct raw_worker *w, struct raw_call *c, enum raw_want want);
+/* Does what main wants; true when there was something: any call may be gone then. */
+bool raw_worker_commands(struct raw_worker *w);
+/* Receives one batch, when there is one. */
+void raw_worker_receive(struct raw_worker *w);
+
+/* --- raw_call.c; in the worker's thread --- */
+
+void raw_call_attach(struct raw_call *c);
+/* Closes the line and leaves every list of the worker. */
+void raw_call_detach(struct raw_call *c);
+void raw_call_set_link(struct raw_call *c, uint32_t send_accm, uint32_t receive_accm);
+/* Judges, delivers and acknowledges the packets chained from c->first. */
+void raw_call_packets(struct raw_call *c, struct mono now);
+/* Gives up the gaps whose time is over. */
+void raw_call_gaps(struct raw_worker *w, struct mono now);
+/* Sends the acknowledgments that waited long enough. */
+void raw_call_acks(struct raw_worker *w, struct mono now);
+
+/* --- raw_line.c; in the worker's thread --- */
+
+void raw_line_start(struct raw_call *c);
+/* Frees what waits, closes the descriptor. */
+void raw_line_stop(struct raw_call *c);
+/* Encodes a frame into worker->out, which belongs to this call until raw_line_flush. */
+void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len);
+/* One write for all frames that were given; what the line does not take is kept, within bounds. */
+void raw_line_flush(struct raw_call *c);
+/* Reads on when the window has opened. */
+void raw_line_reopen(struct raw_call *c, struct mono now);
+
+/* --- raw_tx.c; in the worker's thread --- */
+
+void raw_tx_init(struct raw_tx *tx);
+/* Queues a frame (len > 0), or an acknowledgment alone (len 0; nothing when none waits). */
+void raw_tx_packet(struct raw_call *c, const uint8_t *frame, size_t len, struct mono now);
+/* Sends the batch. No failure is fatal; each is counted. */
+void raw_tx_flush(struct raw_worker *w);
+
+#endif

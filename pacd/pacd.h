@@ -1,0 +1,10 @@
+/*
+ * The unprivileged main process: it owns all rooms.
+ */
+#ifndef PACD_PACD_H
+#define PACD_PACD_H
+
+/* Runs main on the root part's socket (PRIV_FD) until it ends; the process's exit code. */
+int pacd_run(void);
+
+#endif

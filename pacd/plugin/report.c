@@ -1,0 +1,168 @@
+/*
+ * What main hears of the session's life: UP, DOWN with the last counters; and
+ * what the scripts hear: why main ended the call.
+ *
+ * Owns the state up/over of this process, which is one session's: a second
+ * login on the same link would be another session that main knows nothing of.
+ * Must not end anything itself, but for a session that was to be encrypted and
+ * is not.
+ */
+#include "pacd/plugin/compat.h"
+
+#include "pacd/plugin/plugin.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROTO_CCP 0x80fd
+
+static struct {
+	bool up;   /* UP has been sent */
+	bool over; /* DOWN has been sent */
+	int64_t since_ms;
+	uint8_t mppe_bits; /* as reported */
+} session;
+
+bool report_over(void)
+{
+	return session.over;
+}
+
+/* --- up --- */
+
+static void close_link(const char *why)
+{
+	char text[64];
+
+	compat_error("pacd.so: %s", why);
+	snprintf(text, sizeof text, "%s", why);
+	lcp_close(0, text);
+}
+
+static void send_up(void)
+{
+	struct plugin_msg m = { .type = PLUGIN_UP };
+	int mtu = compat_get_mtu();
+
+	snprintf(m.up.ifname, sizeof m.up.ifname, "%s", compat_ifname());
+	m.up.unit = compat_unit();
+	m.up.local = ntohl(ipcp_gotoptions[0].ouraddr);
+	m.up.remote = ntohl(ipcp_hisoptions[0].hisaddr);
+	m.up.mppe_bits = session.mppe_bits = grant_mppe_bits();
+	m.up.mtu = (uint16_t)(mtu > 0 && mtu <= 65535 ? mtu : 0);
+	if (plugin_send(&m) < 0)
+		compat_error("pacd.so: pacd cannot be told that %s is up", compat_ifname());
+}
+
+/* Not from inside IPCP's own change of state, which could not bear it. */
+static void check_encryption(void *ctx)
+{
+	(void)ctx;
+	if (!grant_kept())
+		close_link("MPPE is required and not in use");
+}
+
+static void on_ip_up(void *ctx, int arg)
+{
+	(void)ctx;
+	(void)arg;
+	if (session.over)
+		return;
+	if (!session.up)
+		session.since_ms = plugin_clock_ms();
+	session.up = true;
+	grant_mtu();
+	send_up();
+	if (!grant_kept())
+		compat_soon(check_encryption);
+}
+
+static void report_late_mppe(void *ctx)
+{
+	(void)ctx;
+	if (session.up && !session.over && grant_mppe_bits() != session.mppe_bits)
+		send_up();
+}
+
+void report_snoop(const uint8_t *packet, size_t len)
+{
+	if (session.up && !session.over && len > 4 && (packet[2] << 8 | packet[3]) == PROTO_CCP)
+		compat_soon(report_late_mppe); /* after CCP has dealt with the packet */
+}
+
+/* --- down --- */
+
+/* 64 bits, unlike those of pppd 2.4.9, which wrap at 4 GiB. */
+static bool read_counter(const char *name, uint64_t *value)
+{
+	char path[96], text[32];
+	FILE *f;
+	bool ok;
+
+	snprintf(path, sizeof path, "/sys/class/net/%.15s/statistics/%s", compat_ifname(), name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	ok = fgets(text, sizeof text, f) != NULL;
+	fclose(f);
+	if (ok)
+		*value = strtoull(text, NULL, 10);
+	return ok;
+}
+
+/* "rx" of the interface is what came from the peer. */
+static void read_counters(struct plugin_down *d)
+{
+	if (read_counter("rx_bytes", &d->in_octets) && read_counter("tx_bytes", &d->out_octets) &&
+	    read_counter("rx_packets", &d->in_packets) && read_counter("tx_packets", &d->out_packets))
+		return;
+	if (!compat_counters(&d->in_octets, &d->out_octets, &d->in_packets, &d->out_packets))
+		compat_warn("pacd.so: the counters of %s cannot be read", compat_ifname());
+}
+
+static void tell_scripts(void)
+{
+	const char *reason;
+	char name[] = "PACD_REASON", value[PLUGIN_TEXT_MAX + 1];
+
+	plugin_drain();
+	reason = plugin_end_reason();
+	if (!reason)
+		return;
+	snprintf(value, sizeof value, "%s", reason);
+	compat_setenv(name, value);
+}
+
+static void on_ip_down(void *ctx, int arg)
+{
+	(void)ctx;
+	(void)arg;
+	tell_scripts();
+}
+
+/* LCP is down after the peer had authenticated. Comes before IPCP goes down, while the interface is there. */
+static void on_link_down(void *ctx, int arg)
+{
+	struct plugin_msg m = { .type = PLUGIN_DOWN };
+
+	(void)ctx;
+	(void)arg;
+	tell_scripts();
+	if (session.over)
+		return;
+	session.over = true;
+	m.down.status = compat_status() & 0xff;
+	if (session.up) {
+		m.down.seconds = (uint32_t)((plugin_clock_ms() - session.since_ms) / 1000);
+		read_counters(&m.down);
+	}
+	plugin_send(&m);
+}
+
+void report_init(void)
+{
+	compat_on_ip_up(on_ip_up);
+	compat_on_ip_down(on_ip_down);
+	compat_on_link_down(on_link_down);
+}

@@ -1,0 +1,132 @@
+/*
+ * Whether the kernel's limits leave room for max_channels calls.
+ *
+ * Reads sysctls and limits, and raises our own limit of descriptors, which main
+ * inherits.  A shortfall is an error that names the sysctl and a value that
+ * would do: found at the start it costs a minute, at the 3,000th call an evening.
+ */
+#include "pacd/priv/check.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define PIDS_PER_CALL 1      /* pppd; its scripts come and go */
+#define PIDS_SPARE 256       /* scripts, main, and what the machine still starts */
+#define FILES_PER_CALL 4     /* of main: pty, plugin's socket, log, control connection */
+#define FILES_SPARE 256      /* of main: listeners, workers, netlink, pacctl */
+
+long long check_number(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	long long n = -1;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%lld", &n) != 1)
+		n = -1;
+	fclose(f);
+	return n;
+}
+
+static void check_ptys(const struct conf *c, unsigned live, struct conf_errors *errors)
+{
+	long long max = check_number("/proc/sys/kernel/pty/max"), used = check_number("/proc/sys/kernel/pty/nr");
+	long long others = used > live ? used - live : 0;
+
+	if (max < 0 || used < 0 || max - others >= c->max_channels)
+		return;
+	conf_errors_add(errors, c->file, 0, "max_channels",
+			"%u calls need as many ptys, but sysctl kernel.pty.max is %lld and %lld are taken: set "
+			"kernel.pty.max to %lld or more, or lower max_channels",
+			c->max_channels, max, others, others + c->max_channels);
+}
+
+/* Tasks of the machine, the second number after the slash in /proc/loadavg; threads count as pids do. */
+static long long tasks(void)
+{
+	FILE *f = fopen("/proc/loadavg", "re");
+	long long n = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*s %*s %*s %*d/%lld", &n) != 1)
+		n = 0;
+	fclose(f);
+	return n;
+}
+
+static void check_pids(const struct conf *c, unsigned live, struct conf_errors *errors)
+{
+	static const char *const sysctls[][2] = {
+		{ "kernel.pid_max", "/proc/sys/kernel/pid_max" },
+		{ "kernel.threads-max", "/proc/sys/kernel/threads-max" },
+	};
+	long long now = tasks(), others = now > live ? now - live : 0;
+	long long need = others + (long long)c->max_channels * PIDS_PER_CALL + PIDS_SPARE;
+
+	for (size_t i = 0; i < sizeof sysctls / sizeof sysctls[0]; i++) {
+		long long max = check_number(sysctls[i][1]);
+
+		if (max >= 0 && max < need)
+			conf_errors_add(errors, c->file, 0, "max_channels",
+					"%u calls need a process each, but sysctl %s is %lld: set it to %lld or more, "
+					"or lower max_channels", c->max_channels, sysctls[i][0], max, need);
+	}
+}
+
+/* The cgroup's own limit of tasks (version 2), which systemd sets to a share of pid_max unless told otherwise. */
+static void check_cgroup(const struct conf *c, unsigned live, struct conf_errors *errors)
+{
+	char group[PATH_MAX] = "", file[PATH_MAX + 64];
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	long long max, now, need;
+
+	if (!f)
+		return;
+	if (fscanf(f, "0::%4095s", group) != 1)
+		group[0] = '\0';
+	fclose(f);
+	if (!group[0])
+		return;
+	snprintf(file, sizeof file, "/sys/fs/cgroup%s/pids.max", group);
+	max = check_number(file);
+	snprintf(file, sizeof file, "/sys/fs/cgroup%s/pids.current", group);
+	now = check_number(file);
+	need = (now > live ? now - live : 0) + (long long)c->max_channels * PIDS_PER_CALL + PIDS_SPARE;
+	if (max >= 0 && max < need)
+		conf_errors_add(errors, c->file, 0, "max_channels",
+				"%u calls need a process each, but the service may have %lld tasks: set TasksMax to "
+				"%lld or more (or infinity) in its unit, or lower max_channels",
+				c->max_channels, max, need);
+}
+
+static void check_files(const struct conf *c, struct conf_errors *errors)
+{
+	rlim_t need = (rlim_t)c->max_channels * FILES_PER_CALL + FILES_SPARE;
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= need)
+		return;
+	l.rlim_cur = need;
+	if (l.rlim_max < need)
+		l.rlim_max = need; /* root may, up to fs.nr_open */
+	if (setrlimit(RLIMIT_NOFILE, &l) == 0)
+		return;
+	getrlimit(RLIMIT_NOFILE, &l);
+	conf_errors_add(errors, c->file, 0, "max_channels",
+			"%u calls need %llu descriptors, but the limit is %llu (RLIMIT_NOFILE; LimitNOFILE in the unit; "
+			"sysctl fs.nr_open is %lld): raise it, or lower max_channels", c->max_channels,
+			(unsigned long long)need, (unsigned long long)l.rlim_max,
+			check_number("/proc/sys/fs/nr_open"));
+}
+
+void check_capacity(const struct conf *c, unsigned live, struct conf_errors *errors)
+{
+	check_ptys(c, live, errors);
+	check_pids(c, live, errors);
+	check_cgroup(c, live, errors);
+	check_files(c, errors);
+}

@@ -1,0 +1,39 @@
+/*
+ * Main's side of the root part's socket: asks, and hands answers to handlers.
+ *
+ * Owns the socket and a queue of requests that it did not take yet.  Every
+ * answer is asynchronous; descriptors that a handler gets belong to it.
+ */
+#ifndef PACD_PRIV_CLIENT_H
+#define PACD_PRIV_CLIENT_H
+
+#include "pacd/priv/proto.h"
+
+#include <ev.h>
+#include <stdbool.h>
+
+struct priv_handlers {
+	/* conf_fd and users_fd (or -1), or on a bad configuration errors_fd; the others are -1. */
+	void (*conf)(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd);
+	void (*opened)(void *ctx, const struct priv_opened *m, int fd);
+	void (*started)(void *ctx, const struct priv_started *m, int pty, int plugin, int log);
+	void (*exited)(void *ctx, const struct priv_exited *m);
+	void (*stop)(void *ctx);
+	void (*gone)(void *ctx); /* the root part is dead or spoke nonsense: end at once. Once; nothing comes after it */
+};
+
+struct priv_client; /* opaque */
+
+/* Takes over fd. NULL without memory. */
+struct priv_client *priv_client_new(struct ev_loop *loop, int fd, const struct priv_handlers *handlers, void *ctx);
+void priv_client_free(struct priv_client *p);
+/* Each: 0; -ENOMEM; -ENOBUFS when the queue (bounded) is full; -EPIPE after gone(). A handler may call any but free. */
+int priv_client_open(struct priv_client *p, uint32_t generation, enum priv_socket socket, unsigned index);
+int priv_client_start_pppd(struct priv_client *p, uint32_t generation, uint64_t token, uint32_t peer_addr);
+int priv_client_signal_pppd(struct priv_client *p, uint64_t token, enum priv_signal signal);
+int priv_client_conf_taken(struct priv_client *p, uint32_t generation, bool taken);
+int priv_client_reload(struct priv_client *p);
+/* Once, when main serves: `pacd` without -f returns to its caller then. See also priv_conf.detach. */
+int priv_client_ready(struct priv_client *p);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * What main and the root part say to each other: a closed set of typed messages
+ * over a SOCK_SEQPACKET pair.  No path, no argv and no option text crosses to
+ * the root part: things are named by index into a configuration snapshot, and
+ * each request carries the snapshot's generation.
+ *
+ * Pure codec; descriptors travel beside the message (common/seqmsg.h).
+ */
+#ifndef PACD_PRIV_PROTO_H
+#define PACD_PRIV_PROTO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PRIV_MSG_MAX 256
+#define PRIV_FD 3 /* main finds its end of the pair here */
+
+enum priv_type {
+	/* main asks */
+	PRIV_OPEN = 1,    /* a socket: what, index */
+	PRIV_START_PPPD,
+	PRIV_SIGNAL_PPPD,
+	PRIV_CONF_TAKEN,  /* main has taken over, or refused, the snapshot */
+	PRIV_RELOAD,      /* read the files again (also on SIGHUP to the root part) */
+	PRIV_READY,       /* main serves; once, after the start */
+	/* the root part tells */
+	PRIV_CONF = 65,   /* fds: pacd.conf, users (where there is one), error texts (when not ok) */
+	PRIV_OPENED,      /* fd: the socket, when error is 0 */
+	PRIV_STARTED,     /* fds: pty master, plugin socket, log pipe, when error is 0 */
+	PRIV_EXITED,
+	PRIV_STOP,        /* SIGTERM or SIGINT came to the root part: drain */
+};
+
+enum priv_socket {
+	PRIV_SOCKET_LISTEN,  /* index: of listen[] */
+	PRIV_SOCKET_GRE,     /* index: worker */
+	PRIV_SOCKET_GUARD,   /* a raw GRE socket that drops all: keeps ICMP protocol-unreachable from being sent */
+	PRIV_SOCKET_CONTROL, /* the control socket, listening */
+	PRIV_SOCKETS
+};
+
+enum priv_signal { PRIV_SIGNAL_TERM, PRIV_SIGNAL_KILL, PRIV_SIGNALS };
+
+struct priv_open {
+	uint32_t generation;
+	uint8_t socket; /* enum priv_socket */
+	uint16_t index;
+};
+
+struct priv_start_pppd {
+	uint32_t generation;
+	uint64_t token;     /* main's name for this pppd: the session id */
+	uint32_t peer_addr; /* host order: ipparam and remotenumber */
+};
+
+struct priv_signal_pppd {
+	uint64_t token;
+	uint8_t signal; /* enum priv_signal */
+};
+
+struct priv_conf_taken {
+	uint32_t generation;
+	uint8_t taken; /* 1 or 0 */
+};
+
+/* ok: PRIV_CONF_TAKEN is to follow, and until then both generations are good. Not ok: nothing follows. */
+struct priv_conf {
+	uint32_t generation; /* 1 at the start; never used twice */
+	uint8_t ok;          /* 1: fds are the files; 0: one fd, the error texts */
+	uint8_t has_users;   /* 0 when not ok */
+	uint8_t detach;      /* 1: after PRIV_READY main leaves the terminal: stderr to /dev/null, unless it logs there */
+};
+
+struct priv_opened {
+	uint8_t socket;
+	uint16_t index;
+	int32_t error; /* 0 or an errno */
+};
+
+struct priv_started {
+	uint64_t token;
+	int32_t error;
+	uint32_t pid;
+};
+
+struct priv_exited {
+	uint64_t token;
+	int32_t status; /* of waitpid() */
+};
+
+struct priv_msg {
+	uint8_t type;
+	union {
+		struct priv_open open;
+		struct priv_start_pppd start_pppd;
+		struct priv_signal_pppd signal_pppd;
+		struct priv_conf_taken conf_taken;
+		struct priv_conf conf;
+		struct priv_opened opened;
+		struct priv_started started;
+		struct priv_exited exited;
+	};
+};
+
+/* Length written, or 0 when `cap` is too small or the type unknown. */
+size_t priv_encode(uint8_t *data, size_t cap, const struct priv_msg *m);
+/* 0, or -EBADMSG: unknown type, short, leftover octets, values out of range. */
+int priv_decode(struct priv_msg *m, const uint8_t *data, size_t len);
+/* How many descriptors come with the message; all others are a fault of the sender. */
+size_t priv_fds(const struct priv_msg *m);
+
+#endif

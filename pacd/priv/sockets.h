@@ -1,0 +1,18 @@
+/*
+ * The sockets that only root can open, named by kind and index into a snapshot.
+ */
+#ifndef PACD_PRIV_SOCKETS_H
+#define PACD_PRIV_SOCKETS_H
+
+#include "pacd/conf.h"
+#include "pacd/priv/proto.h"
+
+/* Whether the snapshot has such a socket. */
+bool sockets_exist(const struct conf *c, enum priv_socket socket, unsigned index);
+/*
+ * 0 with a non-blocking, close-on-exec socket, or -errno.  For the control socket -EADDRINUSE says that another pacd
+ * answers there, and -EEXIST that something else has its name.
+ */
+int sockets_open(const struct conf *c, enum priv_socket socket, unsigned index, int *fd);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * Starts main: drops every right of root, for good, and executes the program anew
+ * so that nothing of root's memory and descriptors is left in it.
+ *
+ * Owns nothing.  It must not know what main does.
+ */
+#include "pacd/priv/spawn.h"
+
+#include "pacd/priv/priv.h"
+#include "pacd/priv/proto.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXE_FD (PRIV_FD + 1)
+
+/* Told on by systemd; and what a build with a sanitizer listens to. */
+static const char *const kept[] = {
+	"NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM",
+#ifdef __SANITIZE_ADDRESS__
+	"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+#endif
+};
+#define KEPT (sizeof kept / sizeof kept[0])
+#define VALUE_MAX 256
+
+static _Noreturn void fail(const char *what)
+{
+	dprintf(STDERR_FILENO, "pacd: can't start main: %s: %s\n", what, strerror(errno));
+	_exit(EXIT_FAILURE);
+}
+
+static void drop_bounding_set(void)
+{
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			fail("the capability bounding set");
+}
+
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+
+	memset(none, 0, sizeof none);
+	if (syscall(SYS_capset, &head, none) < 0)
+		fail("capabilities");
+}
+
+static void drop_root(const struct passwd *pw)
+{
+	drop_bounding_set();
+	if (setgroups(1, &pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+		fail("user and groups");
+	drop_capabilities();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fail("no_new_privs");
+	if (setuid(0) == 0) {
+		errno = EPERM;
+		fail("root could be had again");
+	}
+}
+
+/* stdin and stdout lead nowhere, stderr stays, the socket and the program follow, all else goes. */
+static void place(int fd, int exe)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int high_fd = fcntl(fd, F_DUPFD_CLOEXEC, 16), high_exe = fcntl(exe, F_DUPFD_CLOEXEC, 16);
+
+	if (null < 0 || high_fd < 0 || high_exe < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(high_fd, PRIV_FD) < 0 || dup3(high_exe, EXE_FD, O_CLOEXEC) < 0 || close_range(EXE_FD + 1, ~0u, 0) < 0)
+		fail("descriptors");
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static char **clean_environment(char *env[KEPT + 3], char values[KEPT][VALUE_MAX])
+{
+	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C";
+	size_t n = 0;
+
+	env[n++] = path;
+	env[n++] = lang;
+	for (size_t i = 0; i < KEPT; i++) {
+		const char *value = getenv(kept[i]);
+
+		if (value && snprintf(values[i], VALUE_MAX, "%s=%s", kept[i], value) < VALUE_MAX)
+			env[n++] = values[i];
+	}
+	env[n] = NULL;
+	return env;
+}
+
+static _Noreturn void child(const struct passwd *pw, int fd, int exe)
+{
+	static char role[] = PRIV_MAIN_ROLE, empty[] = "";
+	char values[KEPT][VALUE_MAX], *env[KEPT + 3], *argv[] = { role, NULL };
+
+	reset_signals();
+	place(fd, exe);
+	if (chdir("/") < 0)
+		fail("chdir");
+	drop_root(pw);
+	/* By descriptor: the user needs no way to the program's folder. */
+	execveat(EXE_FD, empty, argv, clean_environment(env, values), AT_EMPTY_PATH);
+	fail("execute the program");
+}
+
+int spawn_main(const char *user, int fd, pid_t *pid)
+{
+	const struct passwd *pw;
+	int exe, r = 0;
+
+	errno = 0;
+	pw = getpwnam(user);
+	if (!pw)
+		return errno ? -errno : -ENOENT;
+	if (pw->pw_uid == 0)
+		return -EPERM;
+	exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if (exe < 0)
+		return -errno;
+	*pid = fork();
+	if (*pid == 0)
+		child(pw, fd, exe);
+	if (*pid < 0)
+		r = -errno;
+	close(exe);
+	return r;
+}

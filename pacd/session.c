@@ -1,0 +1,451 @@
+/*
+ * Sessions: their life, their timer, and the tables that find them.
+ *
+ * Owns every session.  The call's messages are in session_call.c, the user's
+ * login and limits in session_user.c.
+ */
+#include "pacd/session_internal.h"
+
+#include "common/log.h"
+#include "pacd/line/ifstats.h"
+#include "pacd/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct session *session_find(struct sessions *set, uint64_t id)
+{
+	struct hash_node *node = hash_first(&set->by_id, hash_u64(id));
+
+	for (; node; node = hash_next(node)) {
+		struct session *s = hash_entry(node, struct session, by_id);
+
+		if (s->id == id)
+			return s;
+	}
+	return NULL;
+}
+
+/* --- the timer --- */
+
+static void timer_arm(struct session *s)
+{
+	struct mono at = MONO_NEVER;
+	int64_t wait_us;
+
+	for (int i = 0; i < SESSION_DEADLINES; i++)
+		at = mono_earlier(at, s->deadlines[i]);
+	if (!mono_is_set(at)) {
+		ev_timer_stop(s->set->rooms.loop, &s->timer);
+		return;
+	}
+	wait_us = mono_diff_us(at, mono_now());
+	s->timer.repeat = wait_us > 1000 ? (double)wait_us / 1e6 : 0.001;
+	ev_timer_again(s->set->rooms.loop, &s->timer);
+}
+
+void session_set_deadline(struct session *s, enum session_deadline d, struct mono at)
+{
+	s->deadlines[d] = at;
+	timer_arm(s);
+}
+
+static void on_deadline(struct session *s, enum session_deadline d)
+{
+	static const struct call_event time_out = { .type = CALL_EV_TIME_OUT };
+
+	switch (d) {
+	case SESSION_DL_DIAL:
+		s->reason = LINE_FAULT;
+		session_event(s, &time_out);
+		break;
+	case SESSION_DL_NO_GRE:
+		session_call_no_gre(s);
+		break;
+	case SESSION_DL_ANSWER:
+		session_user_answer_due(s);
+		break;
+	case SESSION_DL_LIMIT:
+		session_end(s, LINE_SESSION_TIMEOUT);
+		break;
+	case SESSION_DL_IDLE:
+		session_user_idle_check(s);
+		break;
+	case SESSION_DEADLINES:
+		break;
+	}
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct session *s = w->data;
+	struct sessions *set = s->set;
+	uint64_t id = s->id;
+	struct mono now = mono_now();
+
+	(void)loop;
+	(void)revents;
+	for (int i = 0; i < SESSION_DEADLINES; i++) {
+		if (!mono_reached(s->deadlines[i], now))
+			continue;
+		s->deadlines[i] = MONO_NEVER;
+		on_deadline(s, (enum session_deadline)i);
+		if (session_find(set, id) != s)
+			return;
+	}
+	timer_arm(s);
+}
+
+/* --- life --- */
+
+static uint64_t pns_hash(uint64_t conn, uint16_t call_id)
+{
+	return hash_u64(conn << 16 | call_id);
+}
+
+static int tables_insert(struct sessions *set, struct session *s)
+{
+	if (hash_insert(&set->by_id, &s->by_id, hash_u64(s->id)) < 0)
+		return -1;
+	if (hash_insert(&set->by_pns, &s->by_pns, pns_hash(s->conn, s->ocrq.call_id)) < 0) {
+		hash_remove(&set->by_id, &s->by_id);
+		return -1;
+	}
+	return 0;
+}
+
+struct session *session_new(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+{
+	struct session *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->set = set;
+	s->id = set->next_id;
+	s->conn = conn_id(c);
+	s->ocrq = *m;
+	if (tables_insert(set, s) < 0) {
+		free(s);
+		return NULL;
+	}
+	set->next_id++;
+	set->count++;
+	s->peer = conn_peer(c);
+	s->local_addr = conn_local(c).addr;
+	s->since = mono_now();
+	s->started = (int64_t)time(NULL);
+	s->line_over = true; /* until it is dialled */
+	call_init(&s->call);
+	ev_init(&s->timer, on_timer);
+	s->timer.data = s;
+	list_append(&set->all, &s->link);
+	list_init(&s->conn_link);
+	return s;
+}
+
+static void session_free(struct session *s)
+{
+	struct sessions *set = s->set;
+
+	ev_timer_stop(set->rooms.loop, &s->timer);
+	session_user_release(s);
+	hash_remove(&set->by_id, &s->by_id);
+	hash_remove(&set->by_pns, &s->by_pns);
+	list_remove(&s->link);
+	list_remove(&s->conn_link);
+	set->count--;
+	explicit_bzero(s, sizeof *s);
+	free(s);
+}
+
+/* Steps the call; the session may be gone afterwards. */
+void session_event(struct session *s, const struct call_event *ev)
+{
+	struct sessions *set = s->set;
+	uint64_t id = s->id;
+	struct call_actions actions;
+
+	call_step(&s->call, ev, &actions);
+	for (unsigned i = 0; i < actions.n; i++) {
+		session_call_act(s, &actions.list[i]);
+		if (session_find(set, id) != s)
+			return;
+	}
+	if (s->call_over && s->line_over)
+		session_free(s);
+}
+
+void session_end(struct session *s, enum line_reason reason)
+{
+	static const struct call_event local = { .type = CALL_EV_LOCAL };
+
+	if (!s->ending)
+		s->reason = reason;
+	s->ending = true;
+	session_event(s, &local);
+}
+
+/* --- what connections and lines tell --- */
+
+static void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why)
+{
+	static const struct call_event lost = { .type = CALL_EV_CTRL_LOST };
+
+	(void)ctx;
+	(void)why;
+	list_each(at, conn_calls(c)) {
+		struct session *s = list_entry(at, struct session, conn_link);
+
+		if (!s->ending)
+			s->reason = LINE_PEER_LOST;
+		s->ending = true;
+		session_event(s, &lost);
+	}
+}
+
+const struct conn_handlers session_conn_handlers = {
+	.call = session_call_message,
+	.clear_calls = on_clear_calls,
+};
+
+static bool attach_data(struct session *s, int fd)
+{
+	struct sessions *set = s->set;
+	struct datapath_call call = {
+		.id = s->id, .call_id = s->call_id, .peer_call_id = s->ocrq.call_id,
+		.local_addr = s->local_addr, .peer_addr = s->peer.addr, .fd = fd,
+		.window = (uint16_t)set->conf->window,
+		.peer_window = s->ocrq.window ? s->ocrq.window : 1, /* MSG-15 */
+		.peer_delay_us = s->ocrq.delay * 100000u, .strict_window = set->conf->strict_window,
+	};
+
+	if (set->rooms.datapath->ops->attach(set->rooms.datapath, &call) < 0)
+		return false;
+	s->data_on = true;
+	return true;
+}
+
+static void on_line_answered(void *ctx, uint64_t id, int fd, uint32_t pid)
+{
+	struct session *s = session_find(ctx, id);
+	struct call_event ev = { .type = CALL_EV_ANSWERED };
+
+	if (!s || s->call_over) {
+		close(fd);
+		return;
+	}
+	s->pid = pid;
+	s->deadlines[SESSION_DL_DIAL] = MONO_NEVER;
+	/* Before the step, since it can fail and since LCP may follow right behind our OCRP (GRE-20). */
+	if (!attach_data(s, fd)) {
+		s->reason = LINE_FAULT;
+		ev = (struct call_event){ .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_PAC };
+	} else {
+		session_set_deadline(s, SESSION_DL_NO_GRE, mono_add_s(mono_now(), 5));
+	}
+	session_event(s, &ev);
+}
+
+static void on_line_failed(void *ctx, uint64_t id, uint8_t result, uint8_t error)
+{
+	struct session *s = session_find(ctx, id);
+	struct call_event ev = { .type = CALL_EV_LINE_FAILED, .result = result, .error = error };
+
+	if (!s)
+		return;
+	s->line_over = true;
+	session_event(s, &ev);
+}
+
+static void on_line_down(void *ctx, uint64_t id, uint8_t error, int exit_status)
+{
+	struct session *s = session_find(ctx, id);
+	struct call_event ev = { .type = CALL_EV_LINE_DOWN, .error = error };
+
+	(void)exit_status;
+	if (!s)
+		return;
+	s->line_over = true;
+	if (!s->ending)
+		s->reason = error ? LINE_FAULT : LINE_USER;
+	s->ending = true;
+	session_event(s, &ev);
+}
+
+static void on_line_plugin(void *ctx, uint64_t id, const struct plugin_msg *m)
+{
+	struct session *s = session_find(ctx, id);
+
+	if (s)
+		session_user_plugin(s, m);
+}
+
+const struct line_handlers session_line_handlers = {
+	.answered = on_line_answered,
+	.failed = on_line_failed,
+	.down = on_line_down,
+	.plugin = on_line_plugin,
+};
+
+/* pppd has let go of its pty: its exit follows, and that ends the session. */
+void sessions_line_closed(void *ctx, uint64_t id)
+{
+	log_debug("line-closed", "session=%llu", (unsigned long long)id);
+	(void)ctx;
+}
+
+/* --- the set --- */
+
+struct sessions *sessions_new(const struct session_rooms *rooms)
+{
+	struct sessions *set = calloc(1, sizeof *set);
+
+	if (!set)
+		return NULL;
+	set->rooms = *rooms;
+	set->next_id = 1;
+	set->netlink = ifstats_open();
+	set->limit_refused = LOG_LIMIT(20, 60);
+	list_init(&set->all);
+	hash_init(&set->by_id);
+	hash_init(&set->by_pns);
+	hash_init(&set->by_user);
+	callid_init(&set->callids);
+	return set;
+}
+
+void sessions_free(struct sessions *set)
+{
+	if (!set)
+		return;
+	list_each(at, &set->all)
+		session_free(list_entry(at, struct session, link));
+	hash_clear(&set->by_id);
+	hash_clear(&set->by_pns);
+	hash_clear(&set->by_user);
+	if (set->netlink >= 0)
+		close(set->netlink);
+	free(set);
+}
+
+void sessions_configure(struct sessions *set, const struct conf *conf, const struct conf_users *users)
+{
+	set->conf = conf;
+	set->users = users;
+}
+
+void sessions_drain(struct sessions *set, bool on)
+{
+	set->draining = on;
+}
+
+void sessions_end_all(struct sessions *set, enum line_reason reason)
+{
+	list_each(at, &set->all)
+		session_end(list_entry(at, struct session, link), reason);
+}
+
+unsigned sessions_channels(const struct sessions *set)
+{
+	return set->channels;
+}
+
+unsigned sessions_count(const struct sessions *set)
+{
+	return set->count;
+}
+
+/* --- views and disconnects --- */
+
+static const char *method_word(uint8_t method)
+{
+	static const char *const words[] = { "", "pap", "chap", "mschap", "mschapv2" };
+
+	return words[method <= PLUGIN_MSCHAPV2 ? method : 0];
+}
+
+static int64_t idle_seconds(const struct session *s)
+{
+	return mono_is_set(s->idle_since) ? mono_diff_us(mono_now(), s->idle_since) / 1000000 : -1;
+}
+
+static void view_fill(struct session *s, struct session_view *v)
+{
+	const struct datapath *d = s->set->rooms.datapath;
+
+	*v = (struct session_view){
+		.id = s->id, .conn = s->conn, .call_id = s->call_id, .peer_call_id = s->ocrq.call_id,
+		.serial = s->ocrq.serial, .peer = s->peer, .local_addr = s->local_addr,
+		.state = s->call_over ? "ending" : call_state_word(s->call.state), .phase = s->phase,
+		.user = s->user, .user_len = s->user_len, .method = method_word(s->method), .pool = s->pool,
+		.ifname = s->link_up.ifname, .datapath = d->ops->name, .address = s->address,
+		.gateway = s->gateway, .mppe_bits = s->link_up.mppe_bits, .started = s->started,
+		.since = s->since, .session_timeout = s->session_timeout, .idle_timeout = s->idle_timeout,
+		.idle_s = idle_seconds(s), .pid = s->pid, .stats = s->final,
+	};
+	if (s->data_on)
+		d->ops->stats(s->set->rooms.datapath, s->call_id, &v->stats);
+}
+
+void sessions_each(struct sessions *set, void (*each)(void *arg, const struct session_view *v), void *arg)
+{
+	list_each(at, &set->all) {
+		struct session_view v;
+
+		view_fill(list_entry(at, struct session, link), &v);
+		each(arg, &v);
+	}
+}
+
+bool sessions_view(struct sessions *set, uint64_t id, struct session_view *v)
+{
+	struct session *s = session_find(set, id);
+
+	if (s)
+		view_fill(s, v);
+	return s != NULL;
+}
+
+unsigned sessions_disconnect(struct sessions *set, uint64_t id)
+{
+	struct session *s = session_find(set, id);
+
+	if (!s)
+		return 0;
+	session_end(s, LINE_ADMIN);
+	return 1;
+}
+
+unsigned sessions_disconnect_user(struct sessions *set, const void *name, size_t len)
+{
+	unsigned n = 0;
+
+	list_each(at, &set->all) {
+		struct session *s = list_entry(at, struct session, link);
+		bool match = (s->user_len == len && !memcmp(s->user, name, len)) ||
+			     (s->known && strlen(s->account) == len && !memcmp(s->account, name, len));
+
+		if (!match || s->call_over)
+			continue;
+		session_end(s, LINE_ADMIN);
+		n++;
+	}
+	return n;
+}
+
+unsigned sessions_disconnect_peer(struct sessions *set, uint32_t addr)
+{
+	unsigned n = 0;
+
+	list_each(at, &set->all) {
+		struct session *s = list_entry(at, struct session, link);
+
+		if (s->peer.addr != addr || s->call_over)
+			continue;
+		session_end(s, LINE_ADMIN);
+		n++;
+	}
+	return n;
+}

@@ -1,0 +1,77 @@
+/*
+ * Sessions: call + line + user + address lease, the only place where these meet.
+ *
+ * A session begins with an admitted Outgoing-Call-Request and is freed when both
+ * its call and its line are over; either may end first.  Named by a 64-bit id.
+ */
+#ifndef PACD_SESSION_H
+#define PACD_SESSION_H
+
+#include "pacd/aaa/aaa.h"
+#include "pacd/line/line.h"
+#include "pacd/net/conn.h"
+#include "pacd/net/datapath.h"
+#include "pacd/pool.h"
+#include "pacd/proto/call.h"
+
+struct sessions; /* opaque */
+
+/* What sessions work with; all of it belongs to the caller and outlives them. */
+struct session_rooms {
+	struct ev_loop *loop;
+	struct conns *conns;
+	struct peers *peers;
+	struct datapath *datapath;
+	const struct line_ops *line_ops;
+	void *lines;
+	struct pools *pools;
+};
+
+struct session_view {
+	uint64_t id, conn;
+	uint16_t call_id, peer_call_id, serial;
+	struct endpoint peer;
+	uint32_t local_addr;
+	const char *state;   /* of the call; "ending" while only the line is left */
+	unsigned phase;      /* pppd's */
+	const uint8_t *user; /* as the peer sent it */
+	size_t user_len;
+	const char *method, *pool, *ifname, *datapath;
+	uint32_t address, gateway; /* remote and local end; 0: none yet */
+	unsigned mppe_bits;
+	int64_t started;     /* unix seconds */
+	struct mono since;
+	unsigned session_timeout, idle_timeout;
+	int64_t idle_s;      /* -1: not measured */
+	uint32_t pid;
+	struct datapath_stats stats;
+};
+
+/* NULL without memory. */
+struct sessions *sessions_new(const struct session_rooms *rooms);
+void sessions_free(struct sessions *s);
+/* Both stay the caller's and must live until the next call of this. */
+void sessions_configure(struct sessions *s, const struct conf *conf, const struct conf_users *users);
+/* Refuse new calls. */
+void sessions_drain(struct sessions *s, bool on);
+/* Ends them all: CDN result 3 each. */
+void sessions_end_all(struct sessions *s, enum line_reason reason);
+
+/* Calls that count against Maximum Channels; sessions that are not freed yet. */
+unsigned sessions_channels(const struct sessions *s);
+unsigned sessions_count(const struct sessions *s);
+void sessions_each(struct sessions *s, void (*each)(void *arg, const struct session_view *v), void *arg);
+/* false: no such session. */
+bool sessions_view(struct sessions *s, uint64_t id, struct session_view *v);
+/* How many were ended. */
+unsigned sessions_disconnect(struct sessions *s, uint64_t id);
+unsigned sessions_disconnect_user(struct sessions *s, const void *name, size_t len);
+unsigned sessions_disconnect_peer(struct sessions *s, uint32_t addr);
+
+/* --- events: called by the rooms, through their handler tables --- */
+
+extern const struct conn_handlers session_conn_handlers; /* ctx: struct sessions */
+extern const struct line_handlers session_line_handlers;
+void sessions_line_closed(void *ctx, uint64_t id);       /* datapath_closed_fn */
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * The call's side of a session: admission of an Outgoing-Call-Request, messages
+ * in and out, and the actions of the call state machine (RFC 2637 sections 2.7
+ * to 2.15 and 3.2.4.1).
+ */
+#include "pacd/session_internal.h"
+
+#include "common/log.h"
+#include "common/random.h"
+#include "pacd/stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DIAL_S 30 /* a pppd that has not even been started by then never will be */
+
+static struct session *find_pns(struct sessions *set, uint64_t conn, uint16_t pns_id)
+{
+	struct hash_node *node = hash_first(&set->by_pns, hash_u64(conn << 16 | pns_id));
+
+	for (; node; node = hash_next(node)) {
+		struct session *s = hash_entry(node, struct session, by_pns);
+
+		if (s->conn == conn && s->ocrq.call_id == pns_id && !s->call_over)
+			return s;
+	}
+	return NULL;
+}
+
+/* --- Outgoing-Call-Request --- */
+
+/* Why a request is not admitted. */
+struct refusal {
+	enum msg_general_error error; /* MSG_ERR_NONE: admitted */
+	const char *why;
+	enum stats_counter counter;
+};
+
+static struct refusal judge(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+{
+	const struct conf *conf = set->conf;
+
+	if (call_check_ocrq(m) != MSG_ERR_NONE)
+		return (struct refusal){ MSG_ERR_BAD_VALUE, "bad-value", STATS_CALLS_REFUSED_VALUE };
+	if (find_pns(set, conn_id(c), m->call_id))
+		return (struct refusal){ MSG_ERR_BAD_CALL_ID, "call-id-in-use", STATS_CALLS_REFUSED_VALUE };
+	if (set->draining)
+		return (struct refusal){ MSG_ERR_NO_RESOURCE, "draining", STATS_CALLS_REFUSED_DRAIN };
+	if (set->channels >= conf->max_channels)
+		return (struct refusal){ MSG_ERR_NO_RESOURCE, "max_channels", STATS_CALLS_REFUSED_CHANNELS };
+	if (conf->limits.calls_per_connection && conn_ncalls(c) >= conf->limits.calls_per_connection)
+		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.calls_per_connection", STATS_CALLS_REFUSED_LIMIT };
+	if (!peers_take(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS, conf->limits.calls_per_peer))
+		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.calls_per_peer", STATS_CALLS_REFUSED_LIMIT };
+	return (struct refusal){ MSG_ERR_NONE, NULL, STATS_CALLS_REQUESTED };
+}
+
+/* Refusing must be cheap: the PNS does not track our channels and will ask again (CALL-04). */
+static void refuse(struct sessions *set, struct conn *c, const struct msg_ocrq *m, const struct refusal *r)
+{
+	struct msg reply = { .type = MSG_OCRP };
+	char peer[ENDPOINT_TEXT];
+	unsigned suppressed;
+
+	reply.ocrp.peer_call_id = m->call_id;
+	reply.ocrp.result = OCRP_ERROR;
+	reply.ocrp.error = (uint8_t)r->error;
+	conn_send(c, &reply);
+	stats_add(r->counter);
+	if (log_allow(&set->limit_refused, mono_now(), &suppressed))
+		log_warn("call-refused", "conn=%llu peer=%s pns_call=%u reason=%s suppressed=%u",
+			 (unsigned long long)conn_id(c), endpoint_text(conn_peer(c), peer), m->call_id, r->why,
+			 suppressed);
+}
+
+/* The channel, the call id and the place in the connection's list. An id is there: max_channels is below their number. */
+static void claim(struct session *s, struct conn *c)
+{
+	struct sessions *set = s->set;
+
+	s->call_id = callid_take(&set->callids, random_u32(), mono_now());
+	set->channels++;
+	list_append(conn_calls(c), &s->conn_link);
+	conn_calls_changed(c, 1);
+}
+
+static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+{
+	static const struct call_event admitted = { .type = CALL_EV_OCRQ };
+	static const struct refusal no_memory = { MSG_ERR_NO_RESOURCE, "memory", STATS_CALLS_REFUSED_LIMIT };
+	struct refusal r = judge(set, c, m);
+	struct session *s;
+	char peer[ENDPOINT_TEXT];
+
+	stats_add(STATS_CALLS_REQUESTED);
+	if (r.error != MSG_ERR_NONE) {
+		refuse(set, c, m, &r);
+		return;
+	}
+	s = session_new(set, c, m);
+	if (!s) {
+		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS);
+		refuse(set, c, m, &no_memory);
+		return;
+	}
+	claim(s, c);
+	conn_reply_due(c);
+	log_info("call-request", SESSION_LOG " conn=%llu pns_call=%u serial=%u window=%u", SESSION_LOG_ARGS(s, peer),
+		 (unsigned long long)s->conn, m->call_id, m->serial, m->window);
+	session_set_deadline(s, SESSION_DL_DIAL, mono_add_s(s->since, DIAL_S));
+	session_event(s, &admitted);
+}
+
+/* --- other messages of the PNS --- */
+
+static void on_ccrq(struct sessions *set, struct conn *c, const struct msg_ccrq *m)
+{
+	static const struct call_event clear = { .type = CALL_EV_CCRQ };
+	struct session *s = find_pns(set, conn_id(c), m->call_id);
+
+	if (!s) { /* CALL-OUT-13: no call, nothing to notify */
+		stats_add(STATS_MESSAGES_IGNORED);
+		return;
+	}
+	if (!s->ending)
+		s->reason = LINE_PEER_CLEAR;
+	s->ending = true;
+	if (s->call.state == CALL_WAIT_CS_ANS)
+		conn_reply_done(c); /* the CDN takes the OCRP's place */
+	session_event(s, &clear);
+}
+
+/* CALL-20: recorded and counted; the async map of a pppd line is pppd's own business. */
+static void on_sli(struct sessions *set, struct conn *c, const struct msg_sli *m)
+{
+	static const struct call_event sli = { .type = CALL_EV_SLI };
+
+	list_each(at, conn_calls(c)) {
+		struct session *s = list_entry(at, struct session, conn_link);
+
+		if (s->call_id != m->peer_call_id)
+			continue;
+		log_debug("set-link-info", "session=%llu send_accm=%08" PRIx32 " receive_accm=%08" PRIx32,
+			  (unsigned long long)s->id, m->send_accm, m->receive_accm);
+		session_event(s, &sli);
+		return;
+	}
+	(void)set;
+	stats_add(STATS_MESSAGES_IGNORED);
+}
+
+void session_call_message(void *ctx, struct conn *c, const struct msg *m)
+{
+	struct sessions *set = ctx;
+
+	switch (m->type) {
+	case MSG_OCRQ:
+		on_ocrq(set, c, &m->ocrq);
+		break;
+	case MSG_CCRQ:
+		on_ccrq(set, c, &m->ccrq);
+		break;
+	case MSG_SLI:
+		on_sli(set, c, &m->sli);
+		break;
+	default: /* ICRP: no incoming call was offered (CALL-IN-12) */
+		stats_add(STATS_MESSAGES_IGNORED);
+		break;
+	}
+}
+
+/* --- actions --- */
+
+static void send_ocrp(struct session *s, struct conn *c, const struct call_action *a)
+{
+	struct msg m = { .type = MSG_OCRP };
+	const struct conf *conf = s->set->conf;
+	bool ok = a->result == OCRP_CONNECTED;
+
+	m.ocrp.call_id = ok ? s->call_id : 0;
+	m.ocrp.peer_call_id = s->ocrq.call_id;
+	m.ocrp.result = a->result;
+	m.ocrp.error = a->error;
+	m.ocrp.cause = a->cause;
+	m.ocrp.speed = ok ? call_speed(&s->ocrq, conf->speed) : 0;
+	m.ocrp.window = (uint16_t)conf->window;
+	m.ocrp.channel = (uint32_t)s->id;
+	stats_add(ok ? STATS_CALLS_CONNECTED : STATS_CALLS_FAILED);
+	if (!c)
+		return;
+	conn_send(c, &m);
+	conn_reply_done(c);
+}
+
+static void stats_now(struct session *s, struct datapath_stats *st)
+{
+	struct datapath *d = s->set->rooms.datapath;
+
+	*st = s->final;
+	if (s->data_on)
+		d->ops->stats(d, s->call_id, st);
+}
+
+/* Section 2.13: Call Statistics, vendor-specific text. */
+static void send_cdn(struct session *s, struct conn *c, const struct call_action *a)
+{
+	struct msg m = { .type = MSG_CDN };
+	struct datapath_stats st;
+
+	if (!c)
+		return;
+	stats_now(s, &st);
+	m.cdn.call_id = s->call_id;
+	m.cdn.result = a->result;
+	m.cdn.error = a->error;
+	m.cdn.cause = a->cause;
+	snprintf(m.cdn.statistics, sizeof m.cdn.statistics,
+		 "seconds=%lld rx=%" PRIu64 "/%" PRIu64 " tx=%" PRIu64 "/%" PRIu64 " lost=%" PRIu64 " dup=%" PRIu64,
+		 (long long)(mono_diff_us(mono_now(), s->since) / 1000000), st.rx_packets, st.rx_octets,
+		 st.tx_packets, st.tx_octets, st.rx_lost, st.rx_duplicate);
+	conn_send(c, &m);
+}
+
+static void dial(struct session *s)
+{
+	struct sessions *set = s->set;
+	int r = set->rooms.line_ops->dial(set->rooms.lines, s->id, s->peer.addr);
+	struct call_event failed = { .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_NO_RESOURCE };
+
+	s->line_over = r < 0;
+	if (r < 0)
+		session_event(s, &failed);
+}
+
+static void stop_data(struct session *s)
+{
+	struct datapath *d = s->set->rooms.datapath;
+
+	if (!s->data_on)
+		return;
+	d->ops->detach(d, s->call_id, &s->final);
+	s->data_on = false;
+}
+
+static void log_end(struct session *s)
+{
+	char peer[ENDPOINT_TEXT], user[LOG_QUOTED(PLUGIN_NAME_MAX)];
+	const struct datapath_stats *st = &s->final;
+
+	log_info("call-down",
+		 SESSION_LOG " user=%s reason=%s seconds=%lld rx_packets=%" PRIu64 " rx_octets=%" PRIu64
+		 " tx_packets=%" PRIu64 " tx_octets=%" PRIu64 " lost=%" PRIu64,
+		 SESSION_LOG_ARGS(s, peer), log_quote(user, sizeof user, s->user, s->user_len),
+		 line_reason_word(s->reason), (long long)(mono_diff_us(mono_now(), s->since) / 1000000),
+		 st->rx_packets, st->rx_octets, st->tx_packets, st->tx_octets, st->rx_lost);
+}
+
+/* The channel, the id and the limits are free at once; line and lease live on until pppd is gone. */
+static void end_call(struct session *s, struct conn *c)
+{
+	struct sessions *set = s->set;
+
+	if (s->call_over)
+		return;
+	stop_data(s);
+	s->call_over = true;
+	set->channels--;
+	callid_put(&set->callids, s->call_id, mono_add_s(mono_now(), set->conf->quarantine_s));
+	peers_put(set->rooms.peers, s->peer.addr, PEERS_CALLS);
+	list_remove(&s->conn_link);
+	if (c)
+		conn_calls_changed(c, -1);
+	for (int i = 0; i < SESSION_DEADLINES; i++)
+		s->deadlines[i] = MONO_NEVER;
+	session_set_deadline(s, SESSION_DL_DIAL, MONO_NEVER);
+	stats_add(STATS_CALLS_ENDED);
+	log_end(s);
+}
+
+void session_call_act(struct session *s, const struct call_action *a)
+{
+	struct sessions *set = s->set;
+	struct conn *c = conn_find(set->rooms.conns, s->conn);
+
+	switch (a->type) {
+	case CALL_ACT_DIAL:
+		dial(s);
+		break;
+	case CALL_ACT_HANGUP:
+		set->rooms.line_ops->hangup(set->rooms.lines, s->id, s->reason);
+		break;
+	case CALL_ACT_SEND_OCRP:
+		send_ocrp(s, c, a);
+		break;
+	case CALL_ACT_SEND_CDN:
+		send_cdn(s, c, a);
+		break;
+	case CALL_ACT_STOP_DATA:
+		stop_data(s);
+		break;
+	case CALL_ACT_END:
+		end_call(s, c);
+		break;
+	case CALL_ACT_SUSPECT:
+		if (c)
+			conn_suspect(c);
+		break;
+	case CALL_ACT_START_DATA: /* attached already, see on_line_answered() */
+	case CALL_ACT_SET_ACCM:   /* nothing on a pppd line */
+	case CALL_ACT_ANSWER:     /* incoming calls need a line that rings */
+	case CALL_ACT_SEND_ICRQ:
+	case CALL_ACT_SEND_ICCN:
+		break;
+	}
+}
+
+void session_call_no_gre(struct session *s)
+{
+	struct datapath_stats st;
+	char peer[ENDPOINT_TEXT];
+
+	stats_now(s, &st);
+	if (mono_is_set(st.last_rx))
+		return;
+	log_warn("no-gre", SESSION_LOG " hint=\"no GRE came in 5 s: protocol 47 blocked, or a NAT without PPTP helper?\"",
+		 SESSION_LOG_ARGS(s, peer));
+}

@@ -1,0 +1,130 @@
+/*
+ * The control socket's lines.  The first octet picks what the rest is:
+ * a request, which is run against a daemon that is not there; a record; or the
+ * answer that pacctl got.
+ */
+#include "pacd/ctl/commands.h"
+#include "pacd/ctl/pacctl.h"
+#include "test/fuzz/fuzz.h"
+#include "test/unit/ctl_fake.h"
+
+static void check_records(char *text, size_t len)
+{
+	static struct ctl_record r;
+
+	while (len) {
+		char *newline = memchr(text, '\n', len);
+		size_t n;
+
+		FUZZ_REQUIRE(newline != NULL);
+		n = (size_t)(newline - text);
+		FUZZ_REQUIRE(ctl_record_parse(&r, text, n) == 0);
+		text = newline + 1;
+		len -= n + 1;
+	}
+}
+
+/* An answer is records and then one status line, whatever was asked. */
+static void fuzz_request(const uint8_t *data, size_t size)
+{
+	struct ctl_fake fake = { .sessions = 2, .connections = 1, .pools = 2 };
+	const struct commands_request rq = {
+		(const char *)data, size, size % 4 * 2, 5, &ctl_fake_provider, &fake,
+	};
+	struct pacctl_answer a;
+	struct ctl_out out;
+	char *text;
+	size_t records;
+
+	ctl_out_init(&out);
+	if (commands_run(&rq, &out) == COMMANDS_PENDING) {
+		FUZZ_REQUIRE(out.len == 0 && fake.reload_client == 5);
+		text = strndup((const char *)data, size);
+		commands_reload_answer(&out, 1, text);
+		free(text);
+	}
+	FUZZ_REQUIRE(out.code != 0 && !out.fault);
+	if (!(rq.rights & CTL_MAY_ACT))
+		FUZZ_REQUIRE(!fake.disconnected && !fake.name_len && !fake.draining && !fake.reload_client);
+	FUZZ_REQUIRE(pacctl_split(&a, out.text, out.len) == 0);
+	FUZZ_REQUIRE(a.code == out.code);
+	records = a.len;
+	check_records(out.text, records);
+	ctl_out_clear(&out);
+}
+
+static void write_again(struct ctl_out *out, const struct ctl_record *r)
+{
+	ctl_out_record(out, r->type);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct ctl_field *f = &r->list[i];
+
+		if (f->kind == CTL_TEXT)
+			ctl_out_text(out, f->key, f->text, f->len);
+		else
+			ctl_out_word(out, f->key, f->text);
+	}
+	ctl_out_end(out);
+}
+
+/* What was read and written is read the same. */
+static void fuzz_record(const uint8_t *data, size_t size)
+{
+	static struct ctl_record r, again;
+	char *line = malloc(size + 1);
+	struct ctl_out out;
+
+	memcpy(line, data, size);
+	ctl_out_init(&out);
+	if (ctl_record_parse(&r, line, size) == 0) {
+		write_again(&out, &r);
+		FUZZ_REQUIRE(ctl_record_parse(&again, out.text, out.len - 1) == 0);
+		FUZZ_REQUIRE(again.n == r.n && !strcmp(again.type, r.type));
+		for (size_t i = 0; i < r.n; i++) {
+			FUZZ_REQUIRE(!strcmp(again.list[i].key, r.list[i].key));
+			FUZZ_REQUIRE(again.list[i].kind == r.list[i].kind && again.list[i].len == r.list[i].len);
+			FUZZ_REQUIRE(!memcmp(again.list[i].text, r.list[i].text, r.list[i].len));
+		}
+	}
+	ctl_out_clear(&out);
+	free(line);
+}
+
+static void check_printable(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		FUZZ_REQUIRE((text[i] >= ' ' && text[i] < 0x7f) || text[i] == '\n' || text[i] == '\t');
+}
+
+/* Nothing that a terminal could take for a command comes out, whoever answered. */
+static void fuzz_answer(const uint8_t *data, size_t size, unsigned how)
+{
+	char *text = malloc(size + 1), *shown = NULL, *errors = NULL;
+	size_t shown_len, errors_len;
+	FILE *out = open_memstream(&shown, &shown_len), *err = open_memstream(&errors, &errors_len);
+	struct pacctl_answer a;
+
+	memcpy(text, data, size);
+	if (pacctl_split(&a, text, size) == 0)
+		pacctl_render(out, err, (enum pacctl_mode)(how % 3), (enum ctl_command)(how / 3 % CTL_COMMANDS), &a);
+	fclose(out);
+	fclose(err);
+	check_printable(shown, shown_len);
+	check_printable(errors, errors_len);
+	free(shown);
+	free(errors);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!size)
+		return 0;
+	if (data[0] == 'r')
+		fuzz_request(data + 1, size - 1);
+	else if (data[0] == 'k')
+		fuzz_record(data + 1, size - 1);
+	else
+		fuzz_answer(data + 1, size - 1, data[0]);
+	return 0;
+}

@@ -1,0 +1,199 @@
+/*
+ * A daemon that is not there: a struct ctl_provider over plain numbers, for the
+ * tests of the control socket and of pacctl, and for their fuzzer.
+ */
+#ifndef PACD_TEST_CTL_FAKE_H
+#define PACD_TEST_CTL_FAKE_H
+
+#include "pacd/ctl/ctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ctl_fake {
+	uint64_t sessions;     /* ids 1..sessions; number N is of user "userN" and peer 192.0.2.(N mod 250) */
+	unsigned connections;
+	size_t pools;
+	bool draining, no_memory, ending;
+	int reload_rc;
+	uint64_t reload_client; /* 0: none waits */
+	struct ctl *finish;     /* reload answers at once, from within */
+	enum log_level level;
+	uint64_t disconnected;  /* the last id */
+	char name[300];         /* of the last disconnect user */
+	size_t name_len;
+};
+
+static inline void ctl_fake_session(uint64_t id, char user[32], struct ctl_session *s)
+{
+	*s = (struct ctl_session){
+		.id = id, .connection = id + 1000, .call_id = (uint16_t)id, .peer_call_id = 7, .serial = 9,
+		.peer = { 0xc0000200 + (uint32_t)(id % 250), 1723 }, .local_addr = 0xc6336401,
+		.state = "established", .phase = "running", .ifname = "ppp0",
+		.inner_local = 0x0a000001, .inner_remote = 0x0a000001 + (uint32_t)id, .auth = "mschapv2",
+		.mppe_bits = 128, .started_at = 1700000000, .up_s = 3723, .pppd = 4242, .pool = "main",
+		.data_path = "user", .has_idle = true, .idle_s = 3, .idle_timeout_s = 600,
+		.traffic = { .rx_packets = 100, .rx_octets = 1536, .tx_packets = 200, .tx_octets = 5u << 20,
+			     .rx_lost = 1, .rx_duplicate = 2, .rx_old = 3, .rx_reordered = 4, .rx_dropped = 5,
+			     .tx_dropped = 6, .rtt_us = 12345 },
+	};
+	memcpy(user, "user", 4);
+	s->user = user;
+	s->user_len = 4;
+	do
+		user[s->user_len++] = (char)('0' + id % 10); /* digits backwards will do */
+	while ((id /= 10) && s->user_len < 31);
+}
+
+static inline void ctl_fake_each_session(void *ctx, ctl_session_fn fn, void *arg)
+{
+	struct ctl_fake *f = ctx;
+
+	for (uint64_t id = 1; id <= f->sessions; id++) {
+		struct ctl_session s;
+		char user[32];
+
+		ctl_fake_session(id, user, &s);
+		fn(arg, &s);
+	}
+}
+
+static inline int ctl_fake_one_session(void *ctx, uint64_t id, ctl_session_fn fn, void *arg)
+{
+	struct ctl_fake *f = ctx;
+	struct ctl_session s;
+	char user[32];
+
+	if (!id || id > f->sessions)
+		return -ENOENT;
+	ctl_fake_session(id, user, &s);
+	fn(arg, &s);
+	return 0;
+}
+
+static inline void ctl_fake_each_connection(void *ctx, ctl_connection_fn fn, void *arg)
+{
+	struct ctl_fake *f = ctx;
+
+	for (unsigned i = 1; i <= f->connections; i++) {
+		const struct ctl_connection c = {
+			.id = i, .peer = { 0xc0000200 + i, 50000 }, .local = { 0xc6336401, 1723 },
+			.state = "established", .host = "pc\x1b[2J", .host_len = 6, .vendor = "Microsoft Windows NT",
+			.vendor_len = 20, .calls = 1, .age_s = 90061, .idle_s = 61, .originator = false,
+			.messages_in = 10, .messages_out = 11,
+		};
+
+		fn(arg, &c);
+	}
+}
+
+static inline bool ctl_fake_pool(void *ctx, size_t i, struct pool_view *v)
+{
+	struct ctl_fake *f = ctx;
+
+	*v = (struct pool_view){ .name = i ? "lan two" : "main", .size = 254, .used = i, .reserved = 1, .refused = 2 };
+	return i < f->pools;
+}
+
+static inline void ctl_fake_status(void *ctx, struct ctl_status *s)
+{
+	struct ctl_fake *f = ctx;
+
+	s->version = "1.0";
+	s->conf_file = "/etc/pacd/pacd.conf";
+	s->pid = 99;
+	s->up_s = 59;
+	s->generation = 3;
+	s->max_channels = 1000;
+	s->channels = (unsigned)f->sessions;
+	s->connections = f->connections;
+	s->draining = f->draining;
+	s->log_level = f->level;
+	s->users = 5;
+}
+
+static inline void ctl_fake_totals(void *ctx, struct datapath_totals *t)
+{
+	(void)ctx;
+	t->rx_packets = 77;
+	t->drops[GRE_DROP_CALL] = 8;
+}
+
+static inline char *ctl_fake_config(void *ctx)
+{
+	struct ctl_fake *f = ctx;
+
+	return f->no_memory ? NULL : strdup("max_channels = 1000;\nuser = \"pacd\";\n");
+}
+
+static inline int ctl_fake_disconnect_session(void *ctx, uint64_t id)
+{
+	struct ctl_fake *f = ctx;
+
+	f->disconnected = id;
+	return id && id <= f->sessions ? 0 : -ENOENT;
+}
+
+static inline size_t ctl_fake_disconnect_user(void *ctx, const void *name, size_t len)
+{
+	struct ctl_fake *f = ctx;
+
+	f->name_len = len < sizeof f->name ? len : sizeof f->name;
+	memcpy(f->name, name, f->name_len);
+	return len >= 4 && !memcmp(name, "user", 4) ? 1 : 0;
+}
+
+static inline size_t ctl_fake_disconnect_peer(void *ctx, uint32_t addr)
+{
+	(void)ctx;
+	return addr == 0xc0000201 ? 2 : 0;
+}
+
+static inline int ctl_fake_drain(void *ctx, bool on)
+{
+	struct ctl_fake *f = ctx;
+	bool before = f->draining;
+
+	if (f->ending)
+		return -ESHUTDOWN;
+	f->draining = on;
+	return before == on ? -EALREADY : 0;
+}
+
+static inline int ctl_fake_reload(void *ctx, uint64_t client)
+{
+	struct ctl_fake *f = ctx;
+
+	if (f->reload_rc < 0)
+		return f->reload_rc;
+	f->reload_client = client;
+	if (f->finish)
+		ctl_finish_reload(f->finish, client, 4, NULL);
+	return 0;
+}
+
+static inline void ctl_fake_log_level(void *ctx, enum log_level level)
+{
+	struct ctl_fake *f = ctx;
+
+	f->level = level;
+}
+
+static const struct ctl_provider ctl_fake_provider = {
+	.status = ctl_fake_status,
+	.each_session = ctl_fake_each_session,
+	.one_session = ctl_fake_one_session,
+	.each_connection = ctl_fake_each_connection,
+	.pool = ctl_fake_pool,
+	.totals = ctl_fake_totals,
+	.config = ctl_fake_config,
+	.disconnect_session = ctl_fake_disconnect_session,
+	.disconnect_user = ctl_fake_disconnect_user,
+	.disconnect_peer = ctl_fake_disconnect_peer,
+	.drain = ctl_fake_drain,
+	.reload = ctl_fake_reload,
+	.log_level = ctl_fake_log_level,
+};
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * Lines of the control socket: words, records, status lines, and the grammar.
+ */
+#include "common/ctl_grammar.h"
+#include "test/unit/unit.h"
+
+#include <errno.h>
+
+static struct ctl_words words;
+
+static int parse(const char *line)
+{
+	return ctl_words_parse(&words, line, strlen(line));
+}
+
+static void word_is(size_t i, const char *octets, size_t len)
+{
+	ck_assert_uint_lt(i, words.n);
+	ck_assert_uint_eq(words.list[i].len, len);
+	ck_assert(!memcmp(words.list[i].text, octets, len));
+	ck_assert_int_eq(words.list[i].text[len], '\0');
+}
+
+START_TEST(words_bare_and_quoted)
+{
+	ck_assert_int_eq(parse("  disconnect  user \"a b\\x22\\x5C\\x00\\xfF\" "), 0);
+	ck_assert_uint_eq(words.n, 3);
+	word_is(0, "disconnect", 10);
+	word_is(1, "user", 4);
+	word_is(2, "a b\"\\\0\xff", 7);
+	ck_assert(words.list[2].quoted && !words.list[1].quoted);
+	ck_assert_int_eq(parse("\"\" x\"\""), -EINVAL);
+	ck_assert_int_eq(parse("\"\" \"\""), 0);
+	word_is(0, "", 0);
+	word_is(1, "", 0);
+	ck_assert_int_eq(parse(""), 0);
+	ck_assert_uint_eq(words.n, 0);
+	ck_assert_int_eq(parse("   "), 0);
+	ck_assert_uint_eq(words.n, 0);
+}
+END_TEST
+
+START_TEST(words_refused)
+{
+	static const char *const bad[] = {
+		"\"", "\"a", "\"a\\\"", "\"\\x4\"", "\"\\x4g\"", "\"\\n\"", "\"a\"b", "a\"b\"", "a\\x41", "\"a\\x4",
+		"\ttab", "a\rb", "caf\xc3\xa9", "\"\xc3\xa9\"", "\"a\tb\"", "a\x7f", "\"\\",
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ck_assert_msg(parse(bad[i]) == -EINVAL, "%s", bad[i]);
+	ck_assert_int_eq(parse("1 2 3 4 5 6 7 8"), 0);
+	ck_assert_int_eq(parse("1 2 3 4 5 6 7 8 9"), -E2BIG);
+}
+END_TEST
+
+START_TEST(words_length_bound)
+{
+	static char line[CTL_LINE_MAX + 1];
+
+	memset(line, 'a', sizeof line);
+	ck_assert_int_eq(ctl_words_parse(&words, line, CTL_LINE_MAX - 1), 0);
+	ck_assert_uint_eq(words.list[0].len, CTL_LINE_MAX - 1);
+	ck_assert_int_eq(ctl_words_parse(&words, line, CTL_LINE_MAX), -E2BIG);
+}
+END_TEST
+
+static void field_is(const struct ctl_record *r, const char *key, enum ctl_kind kind, const char *octets, size_t len)
+{
+	const struct ctl_field *f = ctl_record_find(r, key);
+
+	ck_assert_msg(f != NULL, "%s", key);
+	ck_assert_msg(f->kind == kind, "%s is of kind %d", key, (int)f->kind);
+	ck_assert_uint_eq(f->len, len);
+	ck_assert(!memcmp(f->text, octets, len));
+}
+
+START_TEST(record_round_trip)
+{
+	struct ctl_out o;
+	struct ctl_record r;
+	static const char user[] = "a\"b\\c\0\n\x1b\xff d=e";
+
+	ctl_out_init(&o);
+	ctl_out_record(&o, "session");
+	ctl_out_u64(&o, "id", UINT64_MAX);
+	ctl_out_u64(&o, "zero", 0);
+	ctl_out_text(&o, "user", user, sizeof user - 1);
+	ctl_out_text(&o, "empty", "", 0);
+	ctl_out_word(&o, "state", "established");
+	ctl_out_word(&o, "odd", "two words");
+	ctl_out_none(&o, "none");
+	ctl_out_bool(&o, "yes", true);
+	ctl_out_bool(&o, "no", false);
+	ctl_out_end(&o);
+	ck_assert(!o.fault);
+	ck_assert(memchr(o.text, '\n', o.len) == o.text + o.len - 1);
+	ck_assert_int_eq(ctl_record_parse(&r, o.text, o.len - 1), 0);
+	ck_assert_str_eq(r.type, "session");
+	ck_assert_uint_eq(r.n, 9);
+	field_is(&r, "id", CTL_NUMBER, "18446744073709551615", 20);
+	field_is(&r, "zero", CTL_NUMBER, "0", 1);
+	field_is(&r, "user", CTL_TEXT, user, sizeof user - 1);
+	field_is(&r, "empty", CTL_TEXT, "", 0);
+	field_is(&r, "state", CTL_WORD, "established", 11);
+	field_is(&r, "odd", CTL_TEXT, "two words", 9);
+	field_is(&r, "none", CTL_NONE, "-", 1);
+	field_is(&r, "yes", CTL_BOOL, "true", 4);
+	field_is(&r, "no", CTL_BOOL, "false", 5);
+	ck_assert(ctl_record_find(&r, "nothing") == NULL);
+	ctl_out_clear(&o);
+}
+END_TEST
+
+static int record_parse(struct ctl_record *r, const char *line)
+{
+	static char copy[4096];
+
+	strcpy(copy, line);
+	return ctl_record_parse(r, copy, strlen(line));
+}
+
+START_TEST(record_kinds_and_refusals)
+{
+	static const char *const bad[] = {
+		"", " a", "A", "a=1", "a b", "a =1", "a b=", "a b=\"", "a b=\"x\"y", "a b=c\"", "a B=1", "a b=1 c", "a.b c=1",
+		"a b=\x1b", "a b=\"\x1b\"",
+	};
+	struct ctl_record r;
+	char many[1024] = "t";
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ck_assert_msg(record_parse(&r, bad[i]) == -EINVAL, "%s", bad[i]);
+	ck_assert_int_eq(record_parse(&r, "only_a_type"), 0);
+	ck_assert_uint_eq(r.n, 0);
+	ck_assert_int_eq(record_parse(&r, "t a=007 b=1.5 c=\"7\" d=-7 e=x=y f=184467440737095516150"), 0);
+	for (size_t i = 0; i < r.n; i++)
+		ck_assert_msg(r.list[i].kind == (i == 2 ? CTL_TEXT : CTL_WORD), "%s", r.list[i].key);
+	field_is(&r, "e", CTL_WORD, "x=y", 3);
+	for (unsigned i = 0; i < CTL_FIELDS; i++)
+		strcat(many, " k=1");
+	ck_assert_int_eq(record_parse(&r, many), 0);
+	strcat(many, " k=1");
+	ck_assert_int_eq(record_parse(&r, many), -E2BIG);
+}
+END_TEST
+
+START_TEST(status_lines)
+{
+	static const char *const bad[] = { "", ".200", ".20 ok", ".2000 k", "200 ok", ".2a0 ok", ".200\tok", ".200 o\x1bk" };
+	struct ctl_out o;
+	unsigned code;
+	const char *text;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ck_assert_msg(ctl_status_parse(bad[i], strlen(bad[i]), &code, &text) < 0, "%s", bad[i]);
+	ctl_out_init(&o);
+	ctl_out_status(&o, CTL_NOT_FOUND, "no %s\n\x1b[31m", "luck");
+	ctl_out_status(&o, CTL_OK, "ignored");
+	ck_assert_uint_eq(o.code, 404);
+	ck_assert_int_eq((int)o.len, (int)strlen(".404 no luck??[31m\n"));
+	ck_assert_int_eq(ctl_status_parse(o.text, o.len - 1, &code, &text), 0);
+	ck_assert_uint_eq(code, 404);
+	ck_assert(!memcmp(text, "no luck??[31m", 13));
+	ctl_out_clear(&o);
+}
+END_TEST
+
+/* SEC-03: an answer has a bound, and who asked is told so instead of getting a part. */
+START_TEST(answer_bound)
+{
+	static char block[1u << 20];
+	struct ctl_out o;
+
+	memset(block, 'a', sizeof block);
+	ctl_out_init(&o);
+	for (unsigned i = 0; i < CTL_OUT_MAX / sizeof block && !o.fault; i++)
+		ctl_out_text(&o, "k", block, sizeof block);
+	ck_assert(o.fault);
+	ctl_out_status(&o, CTL_OK, "ok");
+	ck_assert(!o.fault);
+	ck_assert_uint_eq(o.code, 500);
+	ck_assert(!memcmp(o.text, ".500 ", 5));
+	ck_assert(memchr(o.text, '\n', o.len) == o.text + o.len - 1);
+	ctl_out_clear(&o);
+}
+END_TEST
+
+START_TEST(request_building)
+{
+	struct ctl_out o;
+
+	ctl_out_init(&o);
+	ctl_out_arg(&o, "disconnect", 10);
+	ctl_out_arg(&o, "user", 4);
+	ctl_out_arg(&o, "a b\0\"", 5);
+	ctl_out_arg(&o, "", 0);
+	ck_assert_int_eq(ctl_words_parse(&words, o.text, o.len), 0);
+	ck_assert_uint_eq(words.n, 4);
+	word_is(2, "a b\0\"", 5);
+	word_is(3, "", 0);
+	ctl_out_clear(&o);
+}
+END_TEST
+
+START_TEST(socket_mode)
+{
+	ck_assert_uint_eq(ctl_socket_mode(0640), 0660);
+	ck_assert_uint_eq(ctl_socket_mode(0600), 0600);
+	ck_assert_uint_eq(ctl_socket_mode(0644), 0666);
+	ck_assert_uint_eq(ctl_socket_mode(0111), 0);
+	ck_assert_uint_eq(ctl_socket_mode(0020), 0060);
+}
+END_TEST
+
+/* --- the grammar --- */
+
+static char why[CTL_WHY];
+static struct ctl_match match;
+
+static int matched(const char *line)
+{
+	ck_assert_int_eq(parse(line), 0);
+	return ctl_match(&match, &words, why) < 0 ? -1 : (int)match.command;
+}
+
+START_TEST(grammar_every_command)
+{
+	static const struct { const char *line; int command; } good[] = {
+		{ "help", CTL_HELP }, { "show status", CTL_SHOW_STATUS }, { "show sessions", CTL_SHOW_SESSIONS },
+		{ "show session 17", CTL_SHOW_SESSION }, { "show connections", CTL_SHOW_CONNECTIONS },
+		{ "show pools", CTL_SHOW_POOLS }, { "show stats", CTL_SHOW_STATS }, { "show config", CTL_SHOW_CONFIG },
+		{ "disconnect 17", CTL_DISCONNECT }, { "disconnect user bob", CTL_DISCONNECT_USER },
+		{ "disconnect user \"\"", CTL_DISCONNECT_USER }, { "disconnect peer 192.0.2.1", CTL_DISCONNECT_PEER },
+		{ "drain", CTL_DRAIN }, { "drain off", CTL_DRAIN_OFF }, { "reload", CTL_RELOAD }, { "log debug", CTL_LOG },
+		/* abbreviated */
+		{ "s p", CTL_SHOW_POOLS }, { "sh sess", CTL_SHOW_SESSIONS }, { "show sess 1", CTL_SHOW_SESSION }, { "show session", CTL_SHOW_SESSIONS },
+		{ "show statu", CTL_SHOW_STATUS }, { "dis u bob", CTL_DISCONNECT_USER }, { "dr", CTL_DRAIN },
+		{ "d", CTL_DRAIN }, { "r", CTL_RELOAD },
+	};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		ck_assert_msg(matched(good[i].line) == good[i].command, "%s: %s", good[i].line, why);
+}
+END_TEST
+
+START_TEST(grammar_arguments)
+{
+	ck_assert_int_eq(matched("show session 18446744073709551615"), CTL_SHOW_SESSION);
+	ck_assert(match.id == UINT64_MAX);
+	ck_assert_int_eq(matched("disconnect peer 192.0.2.1"), CTL_DISCONNECT_PEER);
+	ck_assert_uint_eq(match.addr, 0xc0000201);
+	ck_assert_int_eq(matched("log warn"), CTL_LOG);
+	ck_assert_int_eq(match.level, LOG_LEVEL_WARN);
+	ck_assert_int_eq(matched("disconnect user \"b\\x00b\""), CTL_DISCONNECT_USER);
+	ck_assert_uint_eq(match.name->len, 3);
+}
+END_TEST
+
+START_TEST(grammar_refusals_say_what_is_legal)
+{
+	static const struct { const char *line, *part; } bad[] = {
+		{ "", "no command; use help, show, disconnect, drain, reload, log" },
+		{ "frobnicate", "\"frobnicate\"; use help, show, disconnect, drain, reload, log" },
+		{ "show", "use show status, show sessions, show session ID, show connections, show pools, show stats, show config" },
+		{ "show st", "ambiguous: \"st\"" }, { "show session 1 2", "show session ID" }, { "show status now", "\"now\"" },
+		{ "show session 1x", "not an ID: \"1x\"" }, { "show session \"\"", "not an ID" },
+		{ "show session 18446744073709551616", "not an ID" }, { "show session -1", "not an ID" },
+		{ "disconnect user", "disconnect ID, disconnect user NAME, disconnect peer ADDRESS" },
+		{ "disconnect", "disconnect user NAME" }, { "disconnect peer 1.2.3", "not an IPv4 address" },
+		{ "disconnect peer \"1.2.3.4\\x00x\"", "not an IPv4 address: \"1.2.3.4\\x00x\"" },
+		{ "log loud", "not error, warn, info or debug: \"loud\"" }, { "log \"info\\x00\"", "not error" },
+		{ "drain on", "drain, drain off" }, { "SHOW status", "use help" }, { "\"\"", "use help" },
+		{ "showx pools", "use help" },
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		ck_assert_msg(matched(bad[i].line) == -1, "%s", bad[i].line);
+		ck_assert_msg(strstr(why, bad[i].part) != NULL, "%s: %s", bad[i].line, why);
+	}
+}
+END_TEST
+
+START_TEST(grammar_why_is_bounded)
+{
+	static char line[CTL_LINE_MAX];
+
+	memset(line, 'x', sizeof line - 1);
+	ck_assert_int_eq(matched(line), -1);
+	ck_assert_uint_lt(strlen(why), CTL_WHY);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("ctl_proto");
+
+	UNIT_CASE(s, "words", words_bare_and_quoted, words_refused, words_length_bound, request_building);
+	UNIT_CASE(s, "records", record_round_trip, record_kinds_and_refusals, status_lines, answer_bound, socket_mode);
+	UNIT_CASE(s, "grammar", grammar_every_command, grammar_arguments, grammar_refusals_say_what_is_legal,
+		  grammar_why_is_bounded);
+	return s;
+}
+
+UNIT_MAIN(suite)
