@@ -40,7 +40,9 @@ uint16_t rbuf_u16(struct rbuf *r)
 {
 	const uint8_t *p = rbuf_view(r, 2);
 
-	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	if (!p)
+		return 0;
+	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 uint32_t rbuf_u32(struct rbuf *r)

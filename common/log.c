@@ -108,6 +108,7 @@ static void write_stderr(enum log_level level, const char *line)
 		return; /* there is nowhere left to say so */
 }
 
+__attribute__((format(printf, 3, 0)))
 static void log_line(enum log_level level, const char *event, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_OCTETS];

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Where configure found or puts them. */
+#ifndef PACD_PPPD_PATH
+#define PACD_PPPD_PATH "/usr/sbin/pppd"
+#endif
 #ifndef PACD_PLUGIN_PATH
 #define PACD_PLUGIN_PATH "/usr/lib/pacd/pacd.so"
 #endif
@@ -166,7 +170,7 @@ static bool texts_default(struct conf *c, const char *file)
 	c->file = strdup(file);
 	c->user = strdup("pacd");
 	c->control.path = strdup("/run/pacd/control.sock");
-	c->ppp.pppd = strdup("/usr/sbin/pppd");
+	c->ppp.pppd = strdup(PACD_PPPD_PATH);
 	c->ppp.plugin = strdup(PACD_PLUGIN_PATH);
 	c->aaa.method = strdup(aaa_methods[0]);
 	c->listen = calloc(1, sizeof *c->listen);

@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* The setting at this path, or NULL; its defaults have no line. */
-static const config_setting_t *__attribute__((format(printf, 2, 3))) setting_at(const config_t *tree, const char *fmt, ...)
+static const config_setting_t *__attribute__((format(printf, 2, 3)))
+setting_at(const config_t *tree, const char *fmt, ...)
 {
 	char path[128];
 	va_list args;
@@ -39,8 +40,10 @@ static void check_listen(struct conf_ctx *ctx, const struct conf *c, const confi
 		while (j < i && !endpoint_covers(c->listen[j], c->listen[i]))
 			j++;
 		if (j < i)
-			conf_fail(ctx, setting_at(tree, "listen.[%zu]", i), "%s is already covered by %s; take one of them out",
-				  endpoint_text(c->listen[i], text), endpoint_text(c->listen[j], other));
+			conf_fail(ctx, setting_at(tree, "listen.[%zu]", i),
+				  "%s is already covered by %s; take one of them out",
+				  endpoint_text(c->listen[i], text),
+				  endpoint_text(c->listen[j], other));
 	}
 }
 
@@ -110,8 +113,8 @@ static void overlap_fail(struct conf_ctx *ctx, const config_t *tree, const struc
 	char text[ADDR_TEXT];
 
 	conf_fail(ctx, setting_at(tree, "pools.[%zu].ranges.[%zu]", late->pool, late->index),
-		  "overlaps pools[%zu].ranges[%zu] at %s; an address may be in one range only", early->pool, early->index,
-		  addr_text(first, text));
+		  "overlaps pools[%zu].ranges[%zu] at %s; an address may be in one range only", early->pool,
+		  early->index, addr_text(first, text));
 }
 
 static void check_overlaps(struct conf_ctx *ctx, const config_t *tree, const struct spans *spans)
@@ -160,8 +163,8 @@ static void check_local(struct conf_ctx *ctx, const struct conf *c, const struct
 	char text[ADDR_TEXT];
 
 	if (span && !reserved(&c->pools[span->pool], addr))
-		conf_fail(ctx, s, "%s could be given to a user, it lies in pools[%zu].ranges[%zu]; add it to the reserved "
-			  "addresses of that pool", addr_text(addr, text), span->pool, span->index);
+		conf_fail(ctx, s, "%s could be given to a user, it lies in pools[%zu].ranges[%zu]; add it to the "
+			  "reserved addresses of that pool", addr_text(addr, text), span->pool, span->index);
 }
 
 static void check_locals(struct conf_ctx *ctx, const struct conf *c, const config_t *tree, const struct spans *spans)
@@ -178,16 +181,21 @@ static void check_locals(struct conf_ctx *ctx, const struct conf *c, const confi
 	}
 }
 
+static bool same_name(const struct conf_pool *a, const struct conf_pool *b)
+{
+	return a->name && b->name && !strcmp(a->name, b->name);
+}
+
 static void check_pool_names(struct conf_ctx *ctx, const struct conf *c, const config_t *tree)
 {
 	for (size_t i = 1; i < c->npools; i++) {
 		size_t j = 0;
 
-		while (j < i && (!c->pools[i].name || !c->pools[j].name || strcmp(c->pools[i].name, c->pools[j].name) != 0))
+		while (j < i && !same_name(&c->pools[i], &c->pools[j]))
 			j++;
 		if (j < i)
-			conf_fail(ctx, setting_at(tree, "pools.[%zu].name", i), "pools[%zu] has the name \"%s\" already; "
-				  "give another one", j, c->pools[i].name);
+			conf_fail(ctx, setting_at(tree, "pools.[%zu].name", i),
+				  "pools[%zu] has the name \"%s\" already; give another one", j, c->pools[i].name);
 	}
 }
 
@@ -215,7 +223,8 @@ static void check_channels(struct conf_ctx *ctx, const struct conf *c, const con
 		n += spans->list[i].range.last - spans->list[i].range.first + 1;
 	/* The default is no promise of the administrator's, so there is nothing to warn of. */
 	if (s && c->npools && c->max_channels > n)
-		conf_warn(ctx, s, "is %u, but the pools have only %llu addresses", c->max_channels, (unsigned long long)n);
+		conf_warn(ctx, s, "is %u, but the pools have only %llu addresses", c->max_channels,
+			  (unsigned long long)n);
 }
 
 static void check_pools(struct conf_ctx *ctx, const struct conf *c, const config_t *tree)

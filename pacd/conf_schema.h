@@ -109,7 +109,8 @@ void conf_suggest(char *hint, size_t size, const struct conf_ctx *ctx, const str
 /* --- conf_text.c --- */
 
 /*
- * Text to libconfig's tree.  0, or -1 with errors added; the tree is to be destroyed with conf_text_clear() in either case.
+ * Text to libconfig's tree.  0, or -1 with errors added; the tree is to be destroyed with conf_text_clear() in either
+ * case.
  */
 int conf_text_read(struct conf_ctx *ctx, config_t *tree, const char *text, size_t len);
 /* Wipes every string of the tree and frees it. */

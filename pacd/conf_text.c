@@ -80,6 +80,11 @@ static bool in_word(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '*' || c == '-' || c == '+' || c == '.';
 }
 
+static bool is_digit(char c, int base)
+{
+	return base == 16 ? isxdigit((unsigned char)c) : isdigit((unsigned char)c);
+}
+
 /* The octets of an integer, without sign and suffix; 0: this word is no integer. */
 static size_t integer_len(const char *word, size_t len, int *base)
 {
@@ -88,7 +93,7 @@ static size_t integer_len(const char *word, size_t len, int *base)
 	*base = len > 2 && word[0] == '0' && (word[1] == 'x' || word[1] == 'X') ? 16 : 10;
 	if (*base == 16)
 		word += 2, len -= 2;
-	while (digits < len && (*base == 16 ? isxdigit((unsigned char)word[digits]) : isdigit((unsigned char)word[digits])))
+	while (digits < len && is_digit(word[digits], *base))
 		digits++;
 	for (size_t i = digits; i < len; i++)
 		if (word[i] != 'L')
@@ -207,6 +212,10 @@ static void syntax_fail(struct conf_ctx *ctx, const config_t *tree)
 		hint = "a setting may be given once";
 	else if (!strcmp(text, "mismatched element type in array"))
 		hint = "all elements between \"[\" and \"]\" must be of one type, and none of them a group or a list";
+	else if (!strcmp(text, "memory exhausted")) {
+		text = "brackets within brackets go too deep";
+		hint = "no setting needs more than three levels";
+	}
 	conf_errors_add(ctx->errors, ctx->file, config_error_line(tree) > 0 ? (unsigned)config_error_line(tree) : 0,
 			NULL, "%s; %s", text, hint);
 	ctx->failed++;

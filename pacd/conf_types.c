@@ -354,10 +354,21 @@ static const char *login_check(const struct conf_key *key, const char *text)
 const struct conf_type conf_type_login = { .read = text_read, .print = text_print, .present = text_present,
 					   .clear = text_clear, .check = login_check };
 
+static size_t utf8_lead(unsigned char c)
+{
+	if (c < 0x80)
+		return 1;
+	if (c >= 0xc2 && c < 0xe0)
+		return 2;
+	if (c >= 0xe0 && c < 0xf0)
+		return 3;
+	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
+
 /* Octets of one UTF-8 sequence, or 0: over-long forms, surrogates and what lies beyond U+10FFFF are none. */
 static size_t utf8_len(const unsigned char *p)
 {
-	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	size_t n = utf8_lead(*p);
 
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)

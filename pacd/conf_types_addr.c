@@ -38,7 +38,8 @@ static const char *text_get(struct conf_ctx *ctx, const config_setting_t *s)
 	colon = strchr(text, ':');
 	if (*text != '[' && (!colon || !strchr(colon + 1, ':')))
 		return text;
-	conf_fail(ctx, s, "%s: IPv6 is not possible with PPTP (RFC 2637); give an IPv4 address", conf_quote(quoted, text));
+	conf_fail(ctx, s, "%s: IPv6 is not possible with PPTP (RFC 2637); give an IPv4 address",
+		  conf_quote(quoted, text));
 	return NULL;
 }
 

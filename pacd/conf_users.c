@@ -78,7 +78,8 @@ static void check_pool(const struct check *k, const struct conf_user *u)
 	char quoted[CONF_QUOTE];
 
 	if (u->pool && !conf_pool_find(k->conf, u->pool))
-		conf_fail(k->ctx, member(k, u, "pool"), "there is no pool %s; add it to pools in %s or name another one",
+		conf_fail(k->ctx, member(k, u, "pool"),
+			  "there is no pool %s; add it to pools in %s or name another one",
 			  conf_quote(quoted, u->pool), k->conf->file);
 	else if (!u->pool && !u->address && !k->conf->npools)
 		conf_fail_in(k->ctx, user_setting(k, u), "address", "is missing, and there are no pools in %s; "
@@ -132,13 +133,14 @@ static void check_address(struct check *k, struct conf_user *u)
 		conf_fail(k->ctx, member(k, u, "address"), "%s is our own end of the links; give another one",
 			  addr_text(u->address, text));
 	else if (other)
-		conf_fail(k->ctx, member(k, u, "address"), "%s is the address of the user in line %u already; give another one",
+		conf_fail(k->ctx, member(k, u, "address"),
+			  "%s is the address of the user in line %u already; give another one",
 			  addr_text(u->address, text), config_setting_source_line(user_setting(k, other)));
 	else if (hash_insert(&k->by_address, &k->nodes[u - k->users->list], hash_u64(u->address)) < 0)
 		conf_fail_memory(k->ctx);
 	else if (is_given(k->conf, u->address))
-		conf_warn(k->ctx, member(k, u, "address"), "%s may have been given to another user when this one comes; add it "
-			  "to the reserved addresses of its pool", addr_text(u->address, text));
+		conf_warn(k->ctx, member(k, u, "address"), "%s may have been given to another user when this one "
+			  "comes; add it to the reserved addresses of its pool", addr_text(u->address, text));
 }
 
 static void check_name(struct check *k, struct conf_user *u)

@@ -137,7 +137,9 @@ static int drain(void *ctx, bool on)
 {
 	struct pacd *p = ctx;
 
-	if (p->draining == on || p->phase == PACD_STOPPING)
+	if (p->phase == PACD_STOPPING)
+		return -ESHUTDOWN;
+	if (p->draining == on)
 		return -EALREADY;
 	pacd_drain(p, on);
 	return 0;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,9 +26,9 @@
 
 /* --- start --- */
 
-static void fail(struct pacd *p, const char *event, const char *what, int error)
+static void fail(struct pacd *p, const char *what, int error, const char *hint)
 {
-	log_error(event, "what=%s error=\"%s\"", what, strerror(error));
+	log_error("start-failed", "what=%s error=\"%s\" hint=\"%s\"", what, strerror(error), hint);
 	p->exit_code = EXIT_FAILURE;
 	ev_break(p->loop, EVBREAK_ALL);
 }
@@ -140,7 +141,7 @@ static void open_one(struct pacd *p, enum priv_socket socket, unsigned index)
 {
 	p->opens_due++;
 	if (priv_client_open(p->priv, p->generation, socket, index) < 0)
-		fail(p, "start-failed", "request", ENOMEM);
+		fail(p, "request", ENOMEM, "");
 }
 
 /* Data path and control socket first: no peer is kept waiting behind a listening socket. */
@@ -149,7 +150,7 @@ static void open_inner(struct pacd *p)
 	p->gre_fds = calloc(p->conf->workers, sizeof *p->gre_fds);
 	p->listeners = calloc(p->conf->nlisten, sizeof *p->listeners);
 	if (!p->gre_fds || !p->listeners) {
-		fail(p, "start-failed", "memory", ENOMEM);
+		fail(p, "memory", ENOMEM, "");
 		return;
 	}
 	for (unsigned i = 0; i < p->conf->workers; i++)
@@ -196,14 +197,32 @@ static void take_socket(struct pacd *p, const struct priv_opened *m, int fd)
 	}
 }
 
+static void open_failed(struct pacd *p, const struct priv_opened *m)
+{
+	char what[64], address[ENDPOINT_TEXT];
+
+	switch (m->socket) {
+	case PRIV_SOCKET_LISTEN:
+		snprintf(what, sizeof what, "listen address=%s", endpoint_text(p->conf->listen[m->index], address));
+		fail(p, what, m->error, m->error == EADDRINUSE ? "another program has this port, see ss -ltnp" :
+		     "the address must be one of this machine's, see ip address");
+		break;
+	case PRIV_SOCKET_CONTROL:
+		fail(p, "control_socket", m->error, m->error == EADDRINUSE ? "another pacd is running on this control_socket" :
+		     "its folder must exist and be writable");
+		break;
+	default:
+		fail(p, "gre", m->error, "raw sockets need CAP_NET_RAW");
+	}
+}
+
 static void on_opened(void *ctx, const struct priv_opened *m, int fd)
 {
-	static const char *const words[] = { "listen", "gre", "guard", "control_socket" };
 	struct pacd *p = ctx;
 	int r;
 
 	if (m->error) {
-		fail(p, "start-failed", m->socket < PRIV_SOCKETS ? words[m->socket] : "socket", m->error);
+		open_failed(p, m);
 		return;
 	}
 	take_socket(p, m, fd);
@@ -215,7 +234,7 @@ static void on_opened(void *ctx, const struct priv_opened *m, int fd)
 	}
 	r = build_rooms(p);
 	if (r < 0)
-		fail(p, "start-failed", "rooms", -r);
+		fail(p, "rooms", -r, "memory or threads are short");
 	else
 		open_listeners(p);
 }
@@ -372,7 +391,7 @@ static void on_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users
 	else if (!first)
 		conf_refused(p, errors_fd);
 	else if (!ok)
-		fail(p, "start-failed", "configuration", EINVAL);
+		fail(p, "configuration", EINVAL, "see the lines before");
 	else {
 		p->detach = m->detach;
 		open_inner(p);
@@ -450,7 +469,11 @@ static void on_stop(void *ctx)
 
 static void on_gone(void *ctx)
 {
-	fail(ctx, "root-part-gone", "priv", EPIPE);
+	struct pacd *p = ctx;
+
+	log_error("root-part-gone", "hint=\"all calls are lost; the service manager starts pacd again\"");
+	p->exit_code = EXIT_FAILURE;
+	ev_break(p->loop, EVBREAK_ALL);
 }
 
 static void on_started(void *ctx, const struct priv_started *m, int pty, int plugin, int log)

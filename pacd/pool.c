@@ -406,7 +406,7 @@ int pools_reload(struct pools *p, const struct conf *c)
 	return 0;
 }
 
-/* The number of the remembered address where it is free, else of the next one in turn; the pool's size when all are taken. */
+/* The number of the remembered address where it is free, else of the next one in turn, else the pool's size. */
 static uint32_t choose(const struct pool *pool, const struct memory *m)
 {
 	const struct span *s = m ? span_find(pool->spans, pool->nspans, m->addr) : NULL;

@@ -5,9 +5,10 @@
  */
 #include "pacd/aaa/aaa.h"
 
+#include "common/random.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 void aaa_answer_wipe(struct aaa_answer *a)
 {
@@ -20,10 +21,9 @@ void aaa_answer_wipe(struct aaa_answer *a)
  */
 static void challenge_text(char *text, size_t octets)
 {
-	uint8_t random[16] = { 0 };
+	uint8_t random[16];
 
-	if (getrandom(random, sizeof random, GRND_NONBLOCK) < 0)
-		memset(random, 0, sizeof random);
+	random_fill(random, octets);
 	for (size_t i = 0; i < octets; i++)
 		sprintf(text + 2 * i, "%02X", random[i]);
 }

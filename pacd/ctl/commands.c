@@ -335,6 +335,10 @@ static enum commands_result run_drain(struct run *r)
 	bool on = r->match.command == CTL_DRAIN;
 	int rc = r->rq->provider->drain(r->rq->ctx, on);
 
+	if (rc == -ESHUTDOWN) {
+		ctl_out_status(r->out, CTL_BUSY, "the daemon is ending");
+		return COMMANDS_DONE;
+	}
 	if (rc < 0 && rc != -EALREADY) {
 		ctl_out_status(r->out, CTL_REFUSED, "not possible now: %s", strerror(-rc));
 		return COMMANDS_DONE;
@@ -401,7 +405,7 @@ enum commands_result commands_run(const struct commands_request *rq, struct ctl_
 	int rc = ctl_words_parse(&words, rq->line, rq->len);
 
 	if (rc < 0) {
-		ctl_out_status(out, CTL_BAD_REQUEST, "%s; a request is one line of words, quoted as \"\\x41\" where needed",
+		ctl_out_status(out, CTL_BAD_REQUEST, "%s; use one line of words, quoted as \"\\x41\" where needed",
 			       rc == -E2BIG ? "too long" : "not words");
 		return COMMANDS_DONE;
 	}

@@ -198,8 +198,10 @@ static void client_run(struct client *cl)
 	/* Before the command runs: it may be finished from within. */
 	cl->state = CLIENT_PENDS;
 	client_deadline(cl, c->limits.pending_s);
-	if (commands_run(&rq, &cl->out) == COMMANDS_DONE)
-		client_answer(cl);
+	if (commands_run(&rq, &cl->out) == COMMANDS_PENDING)
+		return;
+	ev_now_update(c->loop); /* a long answer took time that is not the reader's */
+	client_answer(cl);
 }
 
 static void client_take(struct client *cl, size_t n)

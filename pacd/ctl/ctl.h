@@ -94,7 +94,7 @@ struct ctl_provider {
 	/* How many sessions this ended. */
 	size_t (*disconnect_user)(void *ctx, const void *name, size_t len);
 	size_t (*disconnect_peer)(void *ctx, uint32_t addr);
-	/* 0; -EALREADY when that is so already. */
+	/* 0; -EALREADY when that is so already; -ESHUTDOWN: the daemon is ending. */
 	int (*drain)(void *ctx, bool on);
 	/*
 	 * Starts one and keeps the client's id for ctl_finish_reload(), which may be called at once, too.
@@ -106,7 +106,10 @@ struct ctl_provider {
 
 struct ctl; /* opaque */
 
-/* Takes over the listening fd in any case. NULL without memory. Until ctl_set_permission() only root may do anything. */
+/*
+ * Takes over the listening fd in any case. NULL without memory.
+ * Until ctl_set_permission() only root may do anything.
+ */
 struct ctl *ctl_new(struct ev_loop *loop, int fd, const struct ctl_provider *provider, void *ctx);
 /* Closes everything; answers that were not read are lost. The socket's file is not ours. */
 void ctl_free(struct ctl *c);
@@ -118,8 +121,8 @@ void ctl_free(struct ctl *c);
 void ctl_set_permission(struct ctl *c, uid_t owner, gid_t group, unsigned mode);
 
 /*
- * The deferred answer to reload.  errors: texts, one a line, of a configuration that was refused; NULL: it was taken over.
- * A client that is gone is ignored.
+ * The deferred answer to reload.  errors: texts, one a line, of a configuration that was refused;
+ * NULL: it was taken over.  A client that is gone is ignored.
  */
 void ctl_finish_reload(struct ctl *c, uint64_t client, uint32_t generation, const char *errors);
 /* Any other deferred answer; the text of `answer` is taken over in any case. */

@@ -72,7 +72,8 @@ static int help_about(struct run *r)
 		s = ctl_syntax_get((enum ctl_command)c);
 		if (!ctl_syntax_has((enum ctl_command)c, &about))
 			continue;
-		fprintf(r->out, "%s%s\n    %s\n", found++ ? "\n" : "", ctl_syntax_text((enum ctl_command)c, form), s->help);
+		fprintf(r->out, "%s%s\n    %s\n", found++ ? "\n" : "", ctl_syntax_text((enum ctl_command)c, form),
+			s->help);
 		if (s->detail)
 			fprintf(r->out, "    %s\n", s->detail);
 		if (s->right)
@@ -92,12 +93,12 @@ static int complain_connect(struct run *r, int error)
 	const char *p = r->socket;
 
 	if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR || error == ENOTSOCK) {
-		fprintf(r->err, "pacctl: %s: %s: pacd is not running, or has another control_socket (see --socket)\n", p,
-			strerror(error));
+		fprintf(r->err, "pacctl: %s: %s: pacd is not running, or has another control_socket (see --socket)\n",
+			p, strerror(error));
 		return PACCTL_NOT_RUNNING;
 	}
 	if (error == EACCES || error == EPERM) {
-		fprintf(r->err, "pacctl: %s: not permitted: see control_owner, control_group and control_mode of pacd.conf\n", p);
+		fprintf(r->err, "pacctl: %s: not permitted: see control_owner, control_group and control_mode\n", p);
 		return PACCTL_NOT_PERMITTED;
 	}
 	fprintf(r->err, "pacctl: %s: %s\n", p, error == EAGAIN ? "pacd does not answer" : strerror(error));

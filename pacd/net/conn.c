@@ -1,16 +1,14 @@
 /*
- * Control connections: sockets, timers and output queues around the pure state
+ * A control connection: socket, timer and output queue around the pure state
  * machine (RFC 2637 section 3).
  *
- * Owns the sockets and everything of a connection but its calls.  Must not know
+ * Owns the socket and everything of a connection but its calls.  Must not know
  * lines, users or pppd.  Closing only marks; a reaper frees when the callbacks
  * are done.
  */
-#include "pacd/net/conn.h"
+#include "pacd/net/conn_internal.h"
 
-#include "common/log.h"
 #include "common/random.h"
-#include "pacd/proto/framer.h"
 #include "pacd/stats.h"
 
 #include <errno.h>
@@ -25,51 +23,9 @@
 #define LINGER_READ_MAX 65536
 #define QUOTED_TEXT LOG_QUOTED(MSG_TEXT)
 
-struct conn {
-	struct conns *set;
-	uint64_t id;
-	struct hash_node node; /* in set->by_id */
-	struct list link;      /* in set->all, or set->dead */
-	struct list calls;     /* the call layer's */
-	unsigned ncalls;
-	struct endpoint peer, local;
-	int fd;
-	struct ev_io reader, writer;
-	struct ev_timer timer;
-	struct framer framer;
-	struct ctrl ctrl;
-	uint8_t *queue; /* unsent octets, allocated while there are some */
-	size_t queued;
-	struct mono since, last_in, stuck_since;
-	struct mono linger_until; /* set: our FIN is out, input is thrown away */
-	size_t lingered;
-	bool pending;   /* counted in set->pending */
-	bool closing;   /* no more events for the state machine */
-	bool reset;     /* the socket has failed: nothing to flush */
-	bool buried;    /* waits for the reaper */
-	uint64_t messages_in, messages_out;
-};
-
-struct conns {
-	struct ev_loop *loop;
-	const struct conn_handlers *handlers;
-	void *ctx;
-	struct peers *peers;
-	struct conn_settings settings;
-	struct hash by_id;
-	struct list all, dead;
-	struct ev_prepare reaper;
-	uint64_t next_id;
-	unsigned count, npending, nestablished;
-	bool draining;
-	struct log_limit limit_fault, limit_ignored, limit_refused;
-};
-
-static void conn_step(struct conn *c, struct ctrl_event *ev);
-
 /* --- the end of a connection --- */
 
-static void conn_free(struct conn *c)
+void conn_free(struct conn *c)
 {
 	ev_io_stop(c->set->loop, &c->reader);
 	ev_io_stop(c->set->loop, &c->writer);
@@ -80,18 +36,7 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
-static void reap(struct ev_loop *loop, struct ev_prepare *w, int revents)
-{
-	struct conns *s = w->data;
-
-	(void)loop;
-	(void)revents;
-	list_each(at, &s->dead)
-		conn_free(list_entry(at, struct conn, link));
-}
-
-/* From here on it is out of all tables; memory and socket go when the callbacks are done. */
-static void conn_bury(struct conn *c)
+void conn_bury(struct conn *c)
 {
 	if (c->buried)
 		return;
@@ -317,7 +262,7 @@ static void conn_act(struct conn *c, const struct ctrl_action *a, const struct c
 	}
 }
 
-static void conn_step(struct conn *c, struct ctrl_event *ev)
+void conn_step(struct conn *c, struct ctrl_event *ev)
 {
 	struct ctrl_actions actions;
 
@@ -331,31 +276,6 @@ static void conn_step(struct conn *c, struct ctrl_event *ev)
 
 /* --- input --- */
 
-static bool peer_has_another(struct conns *s, const struct conn *c)
-{
-	if (peers_count(s->peers, c->peer.addr, PEERS_CONNECTIONS) < 2)
-		return false;
-	list_each(at, &s->all) {
-		const struct conn *other = list_entry(at, struct conn, link);
-
-		if (other != c && !other->closing && other->peer.addr == c->peer.addr &&
-		    other->ctrl.state == CTRL_ESTABLISHED)
-			return true;
-	}
-	return false;
-}
-
-static enum ctrl_admit admit(struct conn *c)
-{
-	struct conns *s = c->set;
-
-	if (s->draining)
-		return CTRL_ADMIT_NO_RESOURCE;
-	if (s->settings.one_per_peer && peer_has_another(s, c))
-		return CTRL_ADMIT_EXISTS;
-	return CTRL_ADMIT;
-}
-
 static void on_message(struct conn *c, const struct msg *m)
 {
 	struct ctrl_event ev = { .type = CTRL_EV_MESSAGE, .msg = m };
@@ -364,7 +284,7 @@ static void on_message(struct conn *c, const struct msg *m)
 	c->messages_in++;
 	c->last_in = mono_now();
 	if (m->type == MSG_SCCRQ && c->ctrl.state == CTRL_IDLE)
-		ev.admit = admit(c);
+		ev.admit = conns_admit(c);
 	conn_step(c, &ev);
 }
 
@@ -469,76 +389,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 		conn_step(c, &ev);
 }
 
-/* --- the set --- */
-
-struct conns *conns_new(struct ev_loop *loop, const struct conn_handlers *handlers, void *ctx, struct peers *peers)
-{
-	struct conns *s = calloc(1, sizeof *s);
-
-	if (!s)
-		return NULL;
-	s->loop = loop;
-	s->handlers = handlers;
-	s->ctx = ctx;
-	s->peers = peers;
-	s->next_id = 1;
-	s->limit_fault = s->limit_ignored = s->limit_refused = LOG_LIMIT(20, 60);
-	hash_init(&s->by_id);
-	list_init(&s->all);
-	list_init(&s->dead);
-	ev_prepare_init(&s->reaper, reap);
-	s->reaper.data = s;
-	ev_prepare_start(loop, &s->reaper);
-	ev_unref(loop);
-	return s;
-}
-
-void conns_free(struct conns *s)
-{
-	if (!s)
-		return;
-	list_each(at, &s->all)
-		conn_bury(list_entry(at, struct conn, link));
-	reap(s->loop, &s->reaper, 0);
-	ev_ref(s->loop);
-	ev_prepare_stop(s->loop, &s->reaper);
-	hash_clear(&s->by_id);
-	free(s);
-}
-
-void conns_configure(struct conns *s, const struct conn_settings *settings)
-{
-	s->settings = *settings;
-}
-
-void conns_drain(struct conns *s, bool on)
-{
-	s->draining = on;
-}
-
-/* The limits that are looked at before a word is exchanged (CC-05); the reason, or NULL. */
-static const char *over_limit(struct conns *s, struct endpoint peer)
-{
-	if (s->settings.pending && s->npending >= s->settings.pending)
-		return "limits.pending";
-	if (!peers_take(s->peers, peer.addr, PEERS_CONNECTIONS, s->settings.connections_per_peer))
-		return "limits.connections_per_peer";
-	return NULL;
-}
-
-static void refuse(struct conns *s, int fd, struct endpoint peer, const char *limit)
-{
-	char text[ENDPOINT_TEXT];
-	unsigned suppressed;
-
-	stats_add(STATS_CONNECTIONS_LIMITED);
-	if (log_allow(&s->limit_refused, mono_now(), &suppressed))
-		log_warn("connection-refused", "peer=%s limit=%s suppressed=%u", endpoint_text(peer, text), limit,
-			 suppressed);
-	close(fd);
-}
-
-static void conn_watch(struct conn *c)
+void conn_start(struct conn *c)
 {
 	ev_io_init(&c->reader, on_readable, c->fd, EV_READ);
 	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
@@ -546,89 +397,6 @@ static void conn_watch(struct conn *c)
 	c->reader.data = c->writer.data = c->timer.data = c;
 	ev_io_start(c->set->loop, &c->reader);
 	timer_arm(c);
-}
-
-void conns_accept(struct conns *s, int fd, struct endpoint peer, struct endpoint local)
-{
-	const char *limit = over_limit(s, peer);
-	struct conn *c;
-
-	stats_add(STATS_CONNECTIONS_ACCEPTED);
-	if (limit) {
-		refuse(s, fd, peer, limit);
-		return;
-	}
-	c = calloc(1, sizeof *c);
-	if (!c || hash_insert(&s->by_id, &c->node, hash_u64(s->next_id)) < 0) {
-		peers_put(s->peers, peer.addr, PEERS_CONNECTIONS);
-		free(c);
-		refuse(s, fd, peer, "memory");
-		return;
-	}
-	c->set = s;
-	c->id = s->next_id++;
-	c->fd = fd;
-	c->peer = peer;
-	c->local = local;
-	c->since = c->last_in = mono_now();
-	c->pending = true;
-	s->npending++;
-	s->count++;
-	list_append(&s->all, &c->link);
-	list_init(&c->calls);
-	framer_init(&c->framer);
-	ctrl_init(&c->ctrl, false, &s->settings.timers, &s->settings.self, c->since);
-	conn_watch(c);
-}
-
-void conns_stop(struct conns *s, enum stop_reason reason)
-{
-	list_each(at, &s->all) {
-		struct conn *c = list_entry(at, struct conn, link);
-		struct ctrl_event ev = { .type = CTRL_EV_STOP, .reason = reason };
-
-		if (!c->closing)
-			conn_step(c, &ev);
-	}
-}
-
-unsigned conns_count(const struct conns *s)
-{
-	return s->count;
-}
-
-unsigned conns_established(const struct conns *s)
-{
-	return s->nestablished;
-}
-
-void conns_each(struct conns *s, void (*each)(void *arg, const struct conn_view *v), void *arg)
-{
-	list_each(at, &s->all) {
-		const struct conn *c = list_entry(at, struct conn, link);
-		struct conn_view v = {
-			.id = c->id, .peer = c->peer, .local = c->local,
-			.state = c->closing ? "closing" : ctrl_state_word(c->ctrl.state),
-			.host = c->ctrl.peer.host, .vendor = c->ctrl.peer.vendor, .calls = c->ncalls,
-			.originator = c->ctrl.originator, .since = c->since, .last_in = c->last_in,
-			.messages_in = c->messages_in, .messages_out = c->messages_out,
-		};
-
-		each(arg, &v);
-	}
-}
-
-struct conn *conn_find(struct conns *s, uint64_t id)
-{
-	struct hash_node *node = hash_first(&s->by_id, hash_u64(id));
-
-	for (; node; node = hash_next(node)) {
-		struct conn *c = hash_entry(node, struct conn, node);
-
-		if (c->id == id)
-			return c;
-	}
-	return NULL;
 }
 
 uint64_t conn_id(const struct conn *c)

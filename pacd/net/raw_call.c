@@ -163,8 +163,8 @@ void raw_call_packets(struct raw_call *c, struct mono now)
 	}
 	c->first = RAW_NO_PACKET;
 	raw_set(&c->count.last_rx_us, (uint64_t)now.us);
-	raw_line_flush(c);
 	gap_update(c);
+	raw_line_flush(c);
 	/* Before the acknowledgment: data that go out now carry it. */
 	raw_line_reopen(c, now);
 	ack_update(c, now);
@@ -179,8 +179,8 @@ void raw_call_gaps(struct raw_worker *w, struct mono now)
 			return;
 		deliver_slot(c, seq_rx_flush(&c->rx, now));
 		deliver_next(c, now);
-		raw_line_flush(c);
 		gap_update(c);
+		raw_line_flush(c);
 	}
 }
 

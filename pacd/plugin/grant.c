@@ -9,7 +9,8 @@
  * pppd knows MPPE as demanded or as refused, nothing between.  "Allow" is made
  * of these: CCP waits for the peer, and a Configure-Request of the peer that
  * asks for an encryption that we have turns refused into demanded, just before
- * CCP reads its wishes.
+ * CCP reads its wishes.  IP may then come up before MPPE: whoever cannot bear that
+ * demands it.
  */
 #include "pacd/plugin/compat.h"
 
@@ -159,7 +160,7 @@ void grant_snoop(const uint8_t *packet, size_t len)
 	uint8_t code;
 	const uint8_t *p;
 
-	if (!grant.given || grant.mppe != PLUGIN_MPPE_ALLOW || ccp_wantoptions[0].mppe)
+	if (!grant_optional() || ccp_wantoptions[0].mppe)
 		return;
 	rbuf_init(&r, packet, len);
 	rbuf_skip(&r, 2); /* address and control */
@@ -188,6 +189,23 @@ uint8_t grant_mppe_bits(void)
 bool grant_kept(void)
 {
 	return grant.mppe != PLUGIN_MPPE_REQUIRE || grant_mppe_bits() > 0;
+}
+
+bool grant_optional(void)
+{
+	return grant.given && grant.mppe == PLUGIN_MPPE_ALLOW;
+}
+
+/*
+ * IPCP has not waited for CCP here, and a peer that does wait has dropped our first request: without this IP would
+ * come up when the request is repeated, three seconds later.  In any other state the peer's answer is on its way.
+ */
+void grant_hurry_ipcp(void)
+{
+	if (ipcp_fsm[0].state != REQSENT)
+		return;
+	ipcp_protent.lowerdown(0);
+	ipcp_protent.lowerup(0);
 }
 
 /* --- MTU --- */

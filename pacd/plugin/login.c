@@ -139,6 +139,9 @@ static void complain(int r)
 	case -ECANCELED:
 		compat_notice("pacd.so: the call is ended before its login is answered");
 		break;
+	case -EPERM:
+		compat_error("pacd.so: one link is one session: another login on it is refused");
+		break;
 	case -EPIPE:
 		compat_error("pacd.so: pacd is gone, the login is refused");
 		break;

@@ -41,6 +41,10 @@ void grant_snoop(const uint8_t *packet, size_t len);
 uint8_t grant_mppe_bits(void);
 /* False where MPPE is demanded and not in use. */
 bool grant_kept(void);
+/* MPPE may be used or not. */
+bool grant_optional(void);
+/* MPPE has come up, before IP, on a link where it need not: asks for our address again. */
+void grant_hurry_ipcp(void);
 /* At ip-up: the interface's MTU, which CCP and LCP have left somewhere. */
 void grant_mtu(void);
 
@@ -49,7 +53,7 @@ void grant_mtu(void);
 void report_init(void);
 /* The session is over: a login now would be another session, in a process that main counts as one. */
 bool report_over(void);
-/* Each packet: MPPE may come up after IP. */
+/* Each packet before pppd has looked at it: MPPE may come up after IP. */
 void report_snoop(const uint8_t *packet, size_t len);
 
 #endif

@@ -21,7 +21,7 @@ static struct {
 	bool up;   /* UP has been sent */
 	bool over; /* DOWN has been sent */
 	int64_t since_ms;
-	uint8_t mppe_bits; /* as reported */
+	uint8_t mppe_bits; /* as last seen, and reported where `up` */
 } session;
 
 bool report_over(void)
@@ -78,17 +78,23 @@ static void on_ip_up(void *ctx, int arg)
 		compat_soon(check_encryption);
 }
 
-static void report_late_mppe(void *ctx)
+static void after_ccp(void *ctx)
 {
 	(void)ctx;
-	if (session.up && !session.over && grant_mppe_bits() != session.mppe_bits)
+	if (session.over || grant_mppe_bits() == session.mppe_bits)
+		return;
+	if (session.up) {
 		send_up();
+	} else {
+		session.mppe_bits = grant_mppe_bits();
+		grant_hurry_ipcp();
+	}
 }
 
 void report_snoop(const uint8_t *packet, size_t len)
 {
-	if (session.up && !session.over && len > 4 && (packet[2] << 8 | packet[3]) == PROTO_CCP)
-		compat_soon(report_late_mppe); /* after CCP has dealt with the packet */
+	if (grant_optional() && !session.over && len > 4 && (packet[2] << 8 | packet[3]) == PROTO_CCP)
+		compat_soon(after_ccp); /* once CCP has dealt with the packet */
 }
 
 /* --- down --- */

@@ -50,7 +50,7 @@ enum call_action_type {
 	CALL_ACT_DIAL,
 	CALL_ACT_ANSWER,
 	CALL_ACT_HANGUP,      /* hang the line up; legal when it is already down */
-	CALL_ACT_SEND_OCRP,   /* result, error, cause; error is 0 unless result is 2, and then it is not (section 2.8) */
+	CALL_ACT_SEND_OCRP,   /* result, error, cause; error is non-zero with result 2 and only then */
 	CALL_ACT_SEND_ICRQ,
 	CALL_ACT_SEND_ICCN,
 	CALL_ACT_SEND_CDN,    /* result, error, cause */

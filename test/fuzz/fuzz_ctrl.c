@@ -230,13 +230,15 @@ static void ctrl_do(struct shell *s, struct ctrl_event *ev)
 
 static void input(struct shell *s, const uint8_t *data, size_t len)
 {
+	const uint8_t *end = data + len;
+
 	while (!s->closed) {
 		struct msg m;
 		struct ctrl_event ev = { .type = CTRL_EV_MESSAGE, .msg = &m, .admit = s->admit };
 
 		switch (framer_next(&s->framer, &data, &len, &m)) {
 		case FRAMER_MORE:
-			FUZZ_REQUIRE(!len && s->framer.have < MSG_MAX);
+			FUZZ_REQUIRE(data == end && !len && s->framer.have < MSG_MAX);
 			return;
 		case FRAMER_MESSAGE:
 			FUZZ_REQUIRE(msg_size(m.type));
@@ -356,8 +358,8 @@ static void start(struct shell *s, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const ops[])(struct shell *) = { op_raw, op_message, op_message, op_time, op_stop, op_ring, op_call,
-		op_event };
+	static void (*const ops[])(struct shell *) = { op_raw, op_message, op_message, op_time, op_stop, op_ring,
+		op_call, op_event };
 	struct shell s;
 
 	start(&s, data, size);

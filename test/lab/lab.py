@@ -4,6 +4,8 @@ Everything runs as root under a kernel that has PPP (scripts/lab). A test that w
 condition with a deadline: wait_for().
 """
 
+import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -44,6 +46,12 @@ def wait_for(condition, what, deadline=DEADLINE):
         time.sleep(0.05)
 
 
+def setns(fd):
+    """os.setns() is younger than Debian 12's Python."""
+    if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
 class Netns:
     """A host of the test network: a network namespace."""
 
@@ -67,8 +75,25 @@ class Netns:
     def sysctl(self, key, value):
         self.run("sysctl", "-qw", f"{key}={value}")
 
+    def reach(self, address, deadline=DEADLINE):
+        """Waits for the first answer: the two ends of a link do not come up in the same moment."""
+        wait_for(lambda: self.ping(address, count=1, check=False).returncode == 0, f"{address} answers", deadline)
+
     def ping(self, address, count=3, check=True, size=56, interval="0.2"):
         return self.run("ping", "-n", "-c", count, "-i", interval, "-W", "5", "-s", size, address, check=check)
+
+    @contextlib.contextmanager
+    def inside(self):
+        """Sockets that are made in this block belong to this host."""
+        own = os.open("/proc/self/ns/net", os.O_RDONLY)
+        other = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        try:
+            setns(other)
+            yield
+        finally:
+            setns(own)
+            os.close(own)
+            os.close(other)
 
     def interfaces(self):
         return [link["ifname"] for link in json.loads(self.ip("-j", "link", "show").stdout or "[]")]

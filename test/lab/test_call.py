@@ -8,6 +8,7 @@ def test_mppe_call(wire, start, dial):
     pacd = start(server)
     caller = dial(client, "192.0.2.1", options=lab.MPPE)
 
+    client.reach("10.99.0.1")
     client.ping("10.99.0.1")
     server.ping(caller.address())
     client.ping("10.99.0.1", size=1372)  # fills the MTU of 1400

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define US 0x7F000001u    /* 127.0.0.1 */
+#define US 0x7F000009u    /* not what the kernel would choose as the source */
 #define PEER 0x7F000002u
 #define OTHER 0x7F000003u
 #define LIMIT_MS 20000    /* for what must happen */
@@ -301,6 +301,14 @@ static inline void line_expect(struct line *l, uint32_t seq, size_t len)
 	memcpy(&got, l->rx.frame, sizeof(got));
 	ck_assert_uint_eq(got, seq);
 	ck_assert_mem_eq(l->rx.frame, frame, len);
+}
+
+static inline uint64_t received(struct env *e)
+{
+	struct datapath_totals t;
+
+	e->d->ops->totals(e->d, &t);
+	return t.rx_packets;
 }
 
 /* Until the condition holds; it must within the limit. */

@@ -132,7 +132,8 @@ START_TEST(local_address)
 	ck_assert_int_eq(priv_argv_build(&argv, &c, PEER), -EINVAL);
 	c.ppp.local = 1;
 	ck_assert_ptr_nonnull(strstr(built(), " 0.0.0.1: "));
-	c.ppp.local = c.npools = 0;
+	c.ppp.local = 0;
+	c.npools = 0;
 	ck_assert_int_eq(priv_argv_build(&argv, &c, PEER), -EINVAL);
 }
 END_TEST

@@ -2,155 +2,12 @@
  * The control socket's server over a real unix socket, with a daemon that is not
  * there and clients that behave well and badly, in one thread and one loop.
  */
-#include "pacd/ctl/ctl.h"
-#include "test/unit/ctl_fake.h"
-#include "test/unit/unit.h"
+#include "test/unit/ctl_server.h"
 
-#include <ev.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <time.h>
 
 #define CLIENTS 128
-
-static struct ev_loop *loop;
-static struct ctl *ctl;
-static struct ctl_fake fake;
-static struct sockaddr_un address = { .sun_family = AF_UNIX };
-static char folder[] = "/tmp/test_ctl.XXXXXX";
-static struct ctl_peer peer; /* who every client is */
-static const struct ctl_limits limits = {
-	.request_s = 5, .write_s = 5, .pending_s = 5, .retry_s = 0.05, .clients = 64, .reserved = 8, .queued = 32u << 20,
-};
-static char last_log[2048];
-
-static int peer_fake(int fd, struct ctl_peer *p)
-{
-	(void)fd;
-	*p = peer;
-	if (peer.ngroups) {
-		p->groups = malloc(peer.ngroups * sizeof *p->groups);
-		memcpy(p->groups, peer.groups, peer.ngroups * sizeof *p->groups);
-	}
-	return 0;
-}
-
-static void sink(enum log_level level, const char *line)
-{
-	(void)level;
-	snprintf(last_log, sizeof last_log, "%s", line);
-}
-
-static void setup(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(folder, "/tmp/test_ctl.XXXXXX");
-	ck_assert(mkdtemp(folder) != NULL);
-	snprintf(address.sun_path, sizeof address.sun_path, "%s/s", folder);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	ck_assert_int_eq(listen(fd, 128), 0);
-	loop = ev_loop_new(EVFLAG_AUTO);
-	fake = (struct ctl_fake){ .sessions = 3, .connections = 2, .pools = 2 };
-	peer = (struct ctl_peer){ .uid = 0 };
-	last_log[0] = '\0';
-	log_set_sink(sink);
-	ctl = ctl_new(loop, fd, &ctl_fake_provider, &fake);
-	ck_assert(ctl != NULL);
-	ctl_set_limits(ctl, &limits);
-	ctl_set_peer_fn(ctl, peer_fake);
-}
-
-static void teardown(void)
-{
-	ctl_free(ctl);
-	ev_loop_destroy(loop);
-	unlink(address.sun_path);
-	rmdir(folder);
-}
-
-static int dial(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-	return fd;
-}
-
-static void say_octets(int fd, const char *text, size_t len)
-{
-	ck_assert_int_eq(send(fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
-}
-
-static void say(int fd, const char *text)
-{
-	say_octets(fd, text, strlen(text));
-}
-
-static void spin(unsigned n)
-{
-	while (n--)
-		ev_run(loop, EVRUN_NOWAIT);
-}
-
-static char answer[1u << 20];
-static size_t answer_len;
-
-/* Runs the loop until the server closes; the answer is NUL-terminated. */
-static const char *hear(int fd)
-{
-	struct mono end = mono_add_s(mono_now(), 20);
-
-	answer_len = 0;
-	for (;;) {
-		ssize_t n = recv(fd, answer + answer_len, sizeof answer - 1 - answer_len, 0);
-
-		if (n > 0)
-			answer_len += (size_t)n;
-		else if (n == 0 || errno != EAGAIN)
-			break;
-		else
-			ev_run(loop, EVRUN_NOWAIT);
-		ck_assert(!mono_reached(end, mono_now()));
-	}
-	answer[answer_len] = '\0';
-	close(fd);
-	return answer;
-}
-
-static const char *ask(const char *line)
-{
-	int fd = dial();
-
-	say(fd, line);
-	return hear(fd);
-}
-
-static void ends_with_code(const char *text, const char *code)
-{
-	const char *newline = strstr(text, "\n."), *status = newline ? newline + 1 : text;
-
-	ck_assert_msg(!strncmp(status, code, 4), "%s: %s", code, text);
-}
-
-static void has(const char *text, const char *part)
-{
-	ck_assert_msg(strstr(text, part) != NULL, "%s not in: %s", part, text);
-}
-
-static void wait_clients(unsigned n)
-{
-	struct mono end = mono_add_s(mono_now(), 20);
-
-	while (ctl_clients(ctl) != n) {
-		ev_run(loop, EVRUN_NOWAIT);
-		ck_assert(!mono_reached(end, mono_now()));
-	}
-}
 
 /* --- every command --- */
 
@@ -159,11 +16,13 @@ START_TEST(show_commands)
 	const char *a = ask("show sessions\n");
 
 	ends_with_code(a, ".200");
-	has(a, "session id=1 user=\"user1\" state=established phase=running address=10.0.0.2 local_address=10.0.0.1 "
-	       "interface=\"ppp0\" peer_address=192.0.2.1 peer_port=1723 server_address=198.51.100.1 connection=1001 "
-	       "call_id=1 peer_call_id=7 serial=9 auth=mschapv2 mppe_bits=128 pool=\"main\" data_path=user pppd_pid=4242 "
-	       "started_at=1700000000 up_s=3723 idle_s=3 session_timeout_s=- idle_timeout_s=600 rx_packets=100 "
-	       "rx_octets=1536 tx_packets=200 tx_octets=5242880 rx_lost=1 rx_duplicate=2 rx_old=3 rx_reordered=4 "
+	has(a, "session id=1 user=\"user1\" state=established phase=running address=10.0.0.2 "
+	       "local_address=10.0.0.1 interface=\"ppp0\" peer_address=192.0.2.1 peer_port=1723 "
+	       "server_address=198.51.100.1 connection=1001 "
+	       "call_id=1 peer_call_id=7 serial=9 auth=mschapv2 mppe_bits=128 pool=\"main\" data_path=user "
+	       "pppd_pid=4242 started_at=1700000000 up_s=3723 idle_s=3 session_timeout_s=- idle_timeout_s=600 "
+	       "rx_packets=100 rx_octets=1536 tx_packets=200 tx_octets=5242880 "
+	       "rx_lost=1 rx_duplicate=2 rx_old=3 rx_reordered=4 "
 	       "rx_dropped=5 tx_dropped=6 rtt_us=12345\n");
 	has(a, "session id=3 ");
 	a = ask("show session 2\n");
@@ -172,8 +31,8 @@ START_TEST(show_commands)
 	ends_with_code(ask("show session 4\n"), ".404");
 	a = ask("show connections\n");
 	has(a, "connection id=1 peer_address=192.0.2.1 peer_port=50000 server_address=198.51.100.1 server_port=1723 "
-	       "state=established originator=false host=\"pc\\x1b[2J\" vendor=\"Microsoft Windows NT\" calls=1 age_s=90061 "
-	       "idle_s=61 messages_in=10 messages_out=11\n");
+	       "state=established originator=false host=\"pc\\x1b[2J\" vendor=\"Microsoft Windows NT\" calls=1 "
+	       "age_s=90061 idle_s=61 messages_in=10 messages_out=11\n");
 	a = ask("show pools\n");
 	has(a, "pool name=\"main\" size=254 used=0 reserved=1 refused=2\npool name=\"lan two\" size=254 used=1 ");
 	a = ask("show stats\n");
@@ -200,7 +59,8 @@ START_TEST(act_commands)
 	ck_assert_uint_eq(fake.disconnected, 2);
 	has(last_log, "control uid=0 pid=0 command=\"disconnect 2\" code=200");
 	ends_with_code(ask("disconnect 9\n"), ".404");
-	has(ask("disconnect user \"user\\x001\"\n"), "disconnected sessions=1\n.200 1 session of user \"user\\x001\" is");
+	has(ask("disconnect user \"user\\x001\"\n"),
+	    "disconnected sessions=1\n.200 1 session of user \"user\\x001\" is");
 	ck_assert_uint_eq(fake.name_len, 6);
 	ck_assert(!memcmp(fake.name, "user\0001", 6));
 	ends_with_code(ask("disconnect user nobody\n"), ".404");
@@ -211,7 +71,7 @@ START_TEST(act_commands)
 	has(ask("drain\n"), ".200 no new calls are taken, as before\n");
 	has(ask("drain off\n"), "drain draining=false\n.200 ");
 	fake.ending = true;
-	ends_with_code(ask("drain off\n"), ".409");
+	ends_with_code(ask("drain off\n"), ".503");
 	has(ask("log debug\n"), "log log_level=debug\n.200 ");
 	ck_assert_int_eq(fake.level, LOG_LEVEL_DEBUG);
 }
@@ -423,6 +283,30 @@ START_TEST(reader_without_progress)
 }
 END_TEST
 
+/* Slow, and over the deadline in all, but never without progress. */
+START_TEST(reader_with_progress)
+{
+	static char piece[16384];
+	int fd = dial();
+	struct mono end = mono_add_ms(mono_now(), 2500), next = mono_now();
+
+	fake.sessions = 10000;
+	set_deadlines(5, 1, 5);
+	say(fd, "show sessions\n");
+	wait_clients(1);
+	while (!mono_reached(end, mono_now())) {
+		ev_run(loop, EVRUN_NOWAIT);
+		if (!mono_reached(next, mono_now()))
+			continue;
+		if (recv(fd, piece, sizeof piece, 0) >= 0 || errno == EAGAIN)
+			next = mono_add_ms(mono_now(), 10);
+	}
+	ck_assert_uint_eq(ctl_clients(ctl), 1);
+	close(fd);
+	wait_clients(0);
+}
+END_TEST
+
 START_TEST(reader_gone)
 {
 	int fd = dial();
@@ -603,11 +487,11 @@ START_TEST(free_with_clients)
 }
 END_TEST
 
-/* 10,000 sessions in well under half a second, on a slow machine and with sanitizers, too. */
+/* 10,000 sessions in well under half a second, with sanitizers, too; of our own time: others use the machine. */
 START_TEST(long_listing_is_fast)
 {
 	int fd = dial();
-	struct mono start = mono_now();
+	clock_t start = clock();
 	static char piece[1u << 16];
 	ssize_t n;
 
@@ -617,18 +501,19 @@ START_TEST(long_listing_is_fast)
 		if (n < 0)
 			ev_run(loop, EVRUN_NOWAIT);
 	close(fd);
-	ck_assert_int_lt(mono_diff_us(mono_now(), start), 500000);
+	ck_assert_int_lt(clock() - start, CLOCKS_PER_SEC / 2);
 }
 END_TEST
 
 static Suite *suite(void)
 {
 	Suite *s = suite_create("ctl");
-	const struct { const char *name; const TTest *tests[12]; } cases[] = {
+	const struct { const char *name; const TTest *tests[14]; } cases[] = {
 		{ "commands", { show_commands, act_commands, bad_requests, long_listing_is_fast } },
 		{ "permission", { rights_by_class, permission_is_enforced, credentials_of_ourselves } },
 		{ "clients", { request_in_pieces, request_too_long, request_cut, half_closed_gets_its_answer,
-			       request_deadline, slow_reader_gets_all, reader_without_progress, reader_gone,
+			       request_deadline, slow_reader_gets_all, reader_without_progress,
+			       reader_with_progress, reader_gone,
 			       waiting_answers_are_bounded, many_clients, no_descriptors_no_spin } },
 		{ "deferred", { reload_taken, reload_refused, reload_answered_from_within, reload_not_begun,
 				reload_never_answered, client_gone_before_answer, free_with_clients } },

@@ -123,8 +123,8 @@ static int record_parse(struct ctl_record *r, const char *line)
 START_TEST(record_kinds_and_refusals)
 {
 	static const char *const bad[] = {
-		"", " a", "A", "a=1", "a b", "a =1", "a b=", "a b=\"", "a b=\"x\"y", "a b=c\"", "a B=1", "a b=1 c", "a.b c=1",
-		"a b=\x1b", "a b=\"\x1b\"",
+		"", " a", "A", "a=1", "a b", "a =1", "a b=", "a b=\"", "a b=\"x\"y", "a b=c\"", "a B=1",
+		"a b=1 c", "a.b c=1", "a b=\x1b", "a b=\"\x1b\"",
 	};
 	struct ctl_record r;
 	char many[1024] = "t";
@@ -147,7 +147,9 @@ END_TEST
 
 START_TEST(status_lines)
 {
-	static const char *const bad[] = { "", ".200", ".20 ok", ".2000 k", "200 ok", ".2a0 ok", ".200\tok", ".200 o\x1bk" };
+	static const char *const bad[] = {
+		"", ".200", ".20 ok", ".2000 k", "200 ok", ".2a0 ok", ".200\tok", ".200 o\x1bk",
+	};
 	struct ctl_out o;
 	unsigned code;
 	const char *text;
@@ -232,9 +234,11 @@ START_TEST(grammar_every_command)
 		{ "show pools", CTL_SHOW_POOLS }, { "show stats", CTL_SHOW_STATS }, { "show config", CTL_SHOW_CONFIG },
 		{ "disconnect 17", CTL_DISCONNECT }, { "disconnect user bob", CTL_DISCONNECT_USER },
 		{ "disconnect user \"\"", CTL_DISCONNECT_USER }, { "disconnect peer 192.0.2.1", CTL_DISCONNECT_PEER },
-		{ "drain", CTL_DRAIN }, { "drain off", CTL_DRAIN_OFF }, { "reload", CTL_RELOAD }, { "log debug", CTL_LOG },
+		{ "drain", CTL_DRAIN }, { "drain off", CTL_DRAIN_OFF },
+		{ "reload", CTL_RELOAD }, { "log debug", CTL_LOG },
 		/* abbreviated */
-		{ "s p", CTL_SHOW_POOLS }, { "sh sess", CTL_SHOW_SESSIONS }, { "show sess 1", CTL_SHOW_SESSION }, { "show session", CTL_SHOW_SESSIONS },
+		{ "s p", CTL_SHOW_POOLS }, { "sh sess", CTL_SHOW_SESSIONS }, { "show sess 1", CTL_SHOW_SESSION },
+		{ "show session", CTL_SHOW_SESSIONS },
 		{ "show statu", CTL_SHOW_STATUS }, { "dis u bob", CTL_DISCONNECT_USER }, { "dr", CTL_DRAIN },
 		{ "d", CTL_DRAIN }, { "r", CTL_RELOAD },
 	};
@@ -262,8 +266,10 @@ START_TEST(grammar_refusals_say_what_is_legal)
 	static const struct { const char *line, *part; } bad[] = {
 		{ "", "no command; use help, show, disconnect, drain, reload, log" },
 		{ "frobnicate", "\"frobnicate\"; use help, show, disconnect, drain, reload, log" },
-		{ "show", "use show status, show sessions, show session ID, show connections, show pools, show stats, show config" },
-		{ "show st", "ambiguous: \"st\"" }, { "show session 1 2", "show session ID" }, { "show status now", "\"now\"" },
+		{ "show", "use show status, show sessions, show session ID, show connections, show pools, show stats, "
+			  "show config" },
+		{ "show st", "ambiguous: \"st\"" }, { "show session 1 2", "show session ID" },
+		{ "show status now", "\"now\"" },
 		{ "show session 1x", "not an ID: \"1x\"" }, { "show session \"\"", "not an ID" },
 		{ "show session 18446744073709551616", "not an ID" }, { "show session -1", "not an ID" },
 		{ "disconnect user", "disconnect ID, disconnect user NAME, disconnect peer ADDRESS" },

@@ -42,7 +42,8 @@ static int render(enum pacctl_mode mode, enum ctl_command command, const char *a
 	return rc;
 }
 
-static void golden(enum pacctl_mode mode, enum ctl_command command, const char *answer, const char *out, const char *err)
+static void golden(enum pacctl_mode mode, enum ctl_command command, const char *answer, const char *out,
+		   const char *err)
 {
 	ck_assert_int_eq(render(mode, command, answer), 0);
 	ck_assert_str_eq(out_text, out);
@@ -50,10 +51,10 @@ static void golden(enum pacctl_mode mode, enum ctl_command command, const char *
 }
 
 static const char sessions[] =
-	"session id=7 user=\"bob\" state=established address=10.0.0.2 interface=\"ppp0\" peer_address=192.0.2.1 up_s=59 "
-	"rx_octets=1023 tx_octets=1024\n"
-	"session id=12345 user=\"DOM\\x5call\\x1b[31my\" state=wait_reply address=- interface=- peer_address=192.0.2.200 "
-	"up_s=93784 rx_octets=1048575 tx_octets=5000000000\n"
+	"session id=7 user=\"bob\" state=established address=10.0.0.2 interface=\"ppp0\" peer_address=192.0.2.1 "
+	"up_s=59 rx_octets=1023 tx_octets=1024\n"
+	"session id=12345 user=\"DOM\\x5call\\x1b[31my\" state=wait_reply address=- interface=- "
+	"peer_address=192.0.2.200 up_s=93784 rx_octets=1048575 tx_octets=5000000000\n"
 	"session id=8 user=\"a  b\\x22\" state=established newer=1\n"
 	".200 3\n";
 
@@ -73,8 +74,9 @@ END_TEST
 START_TEST(sessions_json)
 {
 	golden(PACCTL_JSON, CTL_SHOW_SESSIONS, sessions,
-	       "[\n{\"id\":7,\"user\":\"bob\",\"state\":\"established\",\"address\":\"10.0.0.2\",\"interface\":\"ppp0\","
-	       "\"peer_address\":\"192.0.2.1\",\"up_s\":59,\"rx_octets\":1023,\"tx_octets\":1024},\n"
+	       "[\n{\"id\":7,\"user\":\"bob\",\"state\":\"established\",\"address\":\"10.0.0.2\","
+	       "\"interface\":\"ppp0\",\"peer_address\":\"192.0.2.1\",\"up_s\":59,\"rx_octets\":1023,"
+	       "\"tx_octets\":1024},\n"
 	       "{\"id\":12345,\"user\":\"DOM\\\\all\\u001b[31my\",\"state\":\"wait_reply\",\"address\":null,"
 	       "\"interface\":null,\"peer_address\":\"192.0.2.200\",\"up_s\":93784,\"rx_octets\":1048575,"
 	       "\"tx_octets\":5000000000},\n"
@@ -96,8 +98,9 @@ END_TEST
 
 START_TEST(session_listing)
 {
-	static const char one[] = "session id=7 user=\"a b\" state=established mppe_bits=128 up_s=3723 started_at=1700000000 "
-				  "rx_octets=2048 rtt_us=12345 idle_timeout_s=- odd=\"\" yes=true\n.200 ok\n";
+	static const char one[] = "session id=7 user=\"a b\" state=established mppe_bits=128 up_s=3723 "
+				  "started_at=1700000000 rx_octets=2048 rtt_us=12345 idle_timeout_s=- odd=\"\" "
+				  "yes=true\n.200 ok\n";
 
 	setenv("TZ", "UTC", 1);
 	golden(PACCTL_TABLE, CTL_SHOW_SESSION, one,
@@ -132,8 +135,8 @@ START_TEST(other_tables)
 	       "Microsoft Windows NT\n",
 	       "");
 	golden(PACCTL_TABLE, CTL_SHOW_POOLS,
-	       "pool name=\"main\" size=254 used=7 reserved=1 refused=0\npool name=\"-\" size=18446744073709551615 used=0 "
-	       "reserved=0 refused=0\n.200 2\n",
+	       "pool name=\"main\" size=254 used=7 reserved=1 refused=0\npool name=\"-\" size=18446744073709551615 "
+	       "used=0 reserved=0 refused=0\n.200 2\n",
 	       "NAME                  SIZE  USED  RESERVED  REFUSED\n"
 	       "main                   254     7         1        0\n"
 	       "\"-\"   18446744073709551615     0         0        0\n",
@@ -155,7 +158,8 @@ END_TEST
 START_TEST(actions)
 {
 	static const char done[] = "disconnected sessions=2\n.200 2 sessions of user \"bob\" are being disconnected\n";
-	static const char refused[] = "error text=\"f:3: user: \\x1b no\"\nerror text=\"f:9: mtu\"\n.409 refused: 2 errors\n";
+	static const char refused[] = "error text=\"f:3: user: \\x1b no\"\nerror text=\"f:9: mtu\"\n"
+				      ".409 refused: 2 errors\n";
 
 	golden(PACCTL_TABLE, CTL_DISCONNECT_USER, done, "2 sessions of user \"bob\" are being disconnected\n", "");
 	golden(PACCTL_JSON, CTL_DISCONNECT_USER, done, "{\"sessions\":2}\n", "");
@@ -173,7 +177,8 @@ END_TEST
 
 START_TEST(json_strings)
 {
-	static const char utf8[] = "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xff \xc0\xaf \xed\xa0\x80 \xe2\x82 \xf5\x80\x80\x80 \xc3";
+	static const char utf8[] = "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xff "
+				   "\xc0\xaf \xed\xa0\x80 \xe2\x82 \xf5\x80\x80\x80 \xc3";
 	char *text;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -375,7 +380,8 @@ START_TEST(exit_codes)
 	fake.no_memory = true;
 	ck_assert_int_eq(PACCTL("-s", path, "show", "config"), PACCTL_FAILED);
 	fake.ending = true;
-	ck_assert_int_eq(PACCTL("-s", path, "drain"), PACCTL_REFUSED);
+	ck_assert_int_eq(PACCTL("-s", path, "drain"), PACCTL_BUSY);
+	ck_assert_int_eq(pacctl_exit_code(CTL_REFUSED), PACCTL_REFUSED);
 	ck_assert_int_eq(pacctl_exit_code(CTL_BAD_REQUEST), PACCTL_USAGE);
 	ck_assert_int_eq(pacctl_exit_code(CTL_NO_ANSWER), PACCTL_FAILED);
 	ck_assert_int_eq(pacctl_exit_code(299), PACCTL_FAILED);
@@ -401,7 +407,8 @@ START_TEST(exit_usage)
 	err_has("options go before the command");
 	ck_assert_int_eq(pacctl((const char *const[]){ "pacctl", NULL }), PACCTL_USAGE);
 	err_has("no command; use help");
-	ck_assert_int_eq(PACCTL("-s", "/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere"
+	ck_assert_int_eq(PACCTL("-s", "/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere/nowhere"
+				      "/nowhere/nowhere"
 				      "/nowhere/nowhere/nowhere", "show", "pools"), PACCTL_USAGE);
 }
 END_TEST

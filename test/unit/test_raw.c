@@ -125,9 +125,12 @@ START_TEST(slots)
 		attach(&e, (uint16_t)(i + 1), &l[i]);
 		peer_data(&e, (uint16_t)(i + 1), 0, 50);
 	}
-	for (uint16_t i = 0; i < CALLS; i++)
+	for (uint16_t i = 0; i < CALLS; i++) {
 		for (uint32_t seq = 2; seq < 2 + HELD; seq++)
 			peer_data(&e, (uint16_t)(i + 1), seq, 50);
+		/* Without privileges a socket's receive buffer is small. */
+		WAIT_FOR(received(&e) == CALLS + (i + 1u) * HELD);
+	}
 	for (uint16_t i = 0; i < CALLS; i++) {
 		line_expect(&l[i], 0, 50);
 		for (uint32_t seq = 2; seq < 2 + HELD; seq++)
@@ -136,6 +139,36 @@ START_TEST(slots)
 		close(l[i].far);
 	}
 	env_close(&e);
+}
+END_TEST
+
+/* A call that goes gives its slots back: the last one could hold nothing otherwise. */
+START_TEST(slots_freed)
+{
+	enum { ROUNDS = 2 * RAW_HELD / SEQ_RING };
+	struct line l;
+	struct env e;
+
+	env_open(&e, 1);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		line_pair(&l);
+		attach(&e, 7, &l);
+		peer_data(&e, 7, 0, 50);
+		for (uint32_t seq = 2; seq < SEQ_RING; seq++)
+			peer_data(&e, 7, seq, 50);
+		WAIT_FOR(received(&e) == (i + 1u) * (SEQ_RING - 1));
+		e.d->ops->detach(e.d, 7, NULL);
+		close(l.far);
+	}
+	line_pair(&l);
+	attach(&e, 7, &l);
+	peer_data(&e, 7, 0, 50);
+	peer_data(&e, 7, 2, 50);
+	peer_data(&e, 7, 1, 50);
+	for (uint32_t seq = 0; seq < 3; seq++)
+		line_expect(&l, seq, 50);
+	env_close(&e);
+	close(l.far);
 }
 END_TEST
 
@@ -285,9 +318,12 @@ START_TEST(many)
 		line_pair(&l[i]);
 		attach(&e, (uint16_t)(65535 - i), &l[i]);
 	}
-	for (uint16_t i = 0; i < CALLS; i++)
+	for (uint16_t i = 0; i < CALLS; i++) {
 		peer_data(&e, (uint16_t)(65535 - i), i, 60);
-	for (uint16_t i = 0; i < CALLS; i++)
+		if (i >= 50)
+			line_expect(&l[i - 50], i - 50u, 60);
+	}
+	for (uint16_t i = CALLS - 50; i < CALLS; i++)
 		line_expect(&l[i], i, 60);
 	e.d->ops->totals(e.d, &t);
 	ck_assert_uint_eq(t.rx_packets, CALLS);
@@ -339,6 +375,8 @@ START_TEST(churn)
 		}
 		if (round % 10 == 9)
 			WAIT_FOR(stats(&e, 1).rx_packets && stats(&e, 2).rx_packets);
+		for (uint16_t i = 0; i < 64; i++)
+			line_send(&l[i & 7], l[0].data, 200);
 		for (uint16_t i = 0; i < 8; i++) {
 			if (i & 1)
 				close(l[i].far);
@@ -361,10 +399,10 @@ static Suite *raw_suite(void)
 	Suite *s = suite_create("raw");
 
 	if (!namespace_possible()) {
-		fprintf(stderr, "raw: 10 tests skipped: no network namespace with raw sockets\n");
+		fprintf(stderr, "raw: 11 tests skipped: no network namespace with raw sockets\n");
 		return s;
 	}
-	UNIT_CASE(s, "packets", echo, order, gap, slots, drops, ack_timer, ack_window);
+	UNIT_CASE(s, "packets", echo, order, gap, slots, slots_freed, drops, ack_timer, ack_window);
 	UNIT_CASE(s, "calls", attach_errors, many, churn);
 	return s;
 }

@@ -1,0 +1,277 @@
+/*
+ * priv/client: this test in the root part's place. Answers reach their handlers
+ * with their descriptors, a full socket keeps the order, and nonsense is the end
+ * (SEC-04).
+ */
+#include "test/unit/unit_priv.h"
+
+#include "common/seqmsg.h"
+#include "pacd/priv/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static struct ev_loop *loop;
+static struct priv_client *client;
+static int fd = -1; /* the root part's end */
+static struct {
+	unsigned confs, opened, started, exited, stops, gone;
+	struct priv_conf conf;
+	struct priv_opened last_opened;
+	struct priv_exited last_exited;
+	int fds[3];
+} seen;
+
+static void on_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd)
+{
+	ck_assert_ptr_eq(ctx, &seen);
+	seen.confs++;
+	seen.conf = *m;
+	memcpy(seen.fds, (int[]){ conf_fd, users_fd, errors_fd }, sizeof seen.fds);
+}
+
+static void on_opened(void *ctx, const struct priv_opened *m, int socket)
+{
+	(void)ctx;
+	seen.opened++;
+	seen.last_opened = *m;
+	seen.fds[0] = socket;
+}
+
+static void on_started(void *ctx, const struct priv_started *m, int pty, int plugin, int log)
+{
+	(void)ctx;
+	(void)m;
+	seen.started++;
+	memcpy(seen.fds, (int[]){ pty, plugin, log }, sizeof seen.fds);
+}
+
+static void on_exited(void *ctx, const struct priv_exited *m)
+{
+	(void)ctx;
+	seen.exited++;
+	seen.last_exited = *m;
+}
+
+static void on_stop(void *ctx)
+{
+	(void)ctx;
+	seen.stops++;
+	priv_client_signal_pppd(client, 1, PRIV_SIGNAL_TERM); /* a handler may ask */
+}
+
+static void on_gone(void *ctx)
+{
+	(void)ctx;
+	seen.gone++;
+	ck_assert_int_eq(priv_client_reload(client), -EPIPE);
+	priv_client_free(client);
+	client = NULL;
+}
+
+static const struct priv_handlers handlers = { on_conf, on_opened, on_started, on_exited, on_stop, on_gone };
+
+static void setup(void)
+{
+	int fds[2];
+
+	memset(&seen, 0, sizeof seen);
+	ck_assert_int_eq(seqmsg_pair(fds), 0);
+	loop = ev_loop_new(EVFLAG_AUTO);
+	fd = fds[0];
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	client = priv_client_new(loop, fds[1], &handlers, &seen);
+	ck_assert_ptr_nonnull(client);
+}
+
+static void teardown(void)
+{
+	priv_client_free(client);
+	ev_loop_destroy(loop);
+	close(fd);
+}
+
+static void tell(struct priv_msg m, size_t nfds)
+{
+	uint8_t data[PRIV_MSG_MAX];
+	size_t len = priv_encode(data, sizeof data, &m);
+	int fds[3];
+
+	for (size_t i = 0; i < nfds; i++)
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(seqmsg_send(fd, data, len, fds, nfds), 0);
+	for (size_t i = 0; i < nfds; i++)
+		close(fds[i]);
+}
+
+/* The next request that the client sent. */
+static struct priv_msg asked(void)
+{
+	struct seqmsg raw;
+	struct priv_msg m;
+
+	while (seqmsg_recv(fd, &raw) == -EAGAIN)
+		ev_run(loop, EVRUN_NOWAIT);
+	ck_assert_int_eq(priv_decode(&m, raw.data, raw.len), 0);
+	ck_assert_uint_eq(raw.nfds, 0);
+	return m;
+}
+
+static void turn(void)
+{
+	ev_run(loop, EVRUN_NOWAIT);
+}
+
+START_TEST(requests)
+{
+	struct priv_msg m;
+
+	ck_assert_int_eq(priv_client_open(client, 1, PRIV_SOCKET_GRE, 2), 0);
+	ck_assert_int_eq(priv_client_start_pppd(client, 3, 4, 5), 0);
+	ck_assert_int_eq(priv_client_signal_pppd(client, 6, PRIV_SIGNAL_KILL), 0);
+	ck_assert_int_eq(priv_client_conf_taken(client, 7, true), 0);
+	ck_assert_int_eq(priv_client_reload(client), 0);
+	ck_assert_int_eq(priv_client_ready(client), 0);
+	m = asked();
+	ck_assert(m.type == PRIV_OPEN && m.open.generation == 1 && m.open.socket == PRIV_SOCKET_GRE && m.open.index == 2);
+	m = asked();
+	ck_assert(m.type == PRIV_START_PPPD && m.start_pppd.generation == 3 && m.start_pppd.token == 4 &&
+		  m.start_pppd.peer_addr == 5);
+	m = asked();
+	ck_assert(m.type == PRIV_SIGNAL_PPPD && m.signal_pppd.token == 6 && m.signal_pppd.signal == PRIV_SIGNAL_KILL);
+	m = asked();
+	ck_assert(m.type == PRIV_CONF_TAKEN && m.conf_taken.generation == 7 && m.conf_taken.taken == 1);
+	ck_assert_int_eq(asked().type, PRIV_RELOAD);
+	ck_assert_int_eq(asked().type, PRIV_READY);
+}
+END_TEST
+
+START_TEST(answers)
+{
+	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 1, 1, 1, 1 } }, 2);
+	turn();
+	ck_assert_uint_eq(seen.confs, 1);
+	ck_assert(seen.conf.generation == 1 && seen.conf.ok && seen.conf.has_users && seen.conf.detach);
+	ck_assert(seen.fds[0] >= 0 && seen.fds[1] >= 0 && seen.fds[2] == -1);
+	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 2, 1, 0, 0 } }, 1);
+	turn();
+	ck_assert(seen.fds[0] >= 0 && seen.fds[1] == -1 && seen.fds[2] == -1);
+	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 3, 0, 0, 0 } }, 1);
+	turn();
+	ck_assert(seen.fds[0] == -1 && seen.fds[1] == -1 && seen.fds[2] >= 0);
+	ck_assert(fcntl(seen.fds[2], F_GETFD) & FD_CLOEXEC);
+	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0 } }, 1);
+	turn();
+	ck_assert(seen.opened == 1 && seen.fds[0] >= 0 && seen.last_opened.index == 1);
+	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, EADDRINUSE } }, 0);
+	turn();
+	ck_assert(seen.opened == 2 && seen.fds[0] == -1 && seen.last_opened.error == EADDRINUSE);
+	tell((struct priv_msg){ .type = PRIV_STARTED, .started = { 9, 0, 100 } }, 3);
+	turn();
+	ck_assert(seen.started == 1 && seen.fds[0] >= 0 && seen.fds[1] >= 0 && seen.fds[2] >= 0);
+	tell((struct priv_msg){ .type = PRIV_STARTED, .started = { 9, ESTALE, 0 } }, 0);
+	tell((struct priv_msg){ .type = PRIV_EXITED, .exited = { 9, 0x1000 } }, 0);
+	tell((struct priv_msg){ .type = PRIV_STOP }, 0);
+	turn();
+	ck_assert(seen.started == 2 && seen.fds[0] == -1 && seen.fds[1] == -1 && seen.fds[2] == -1);
+	ck_assert(seen.exited == 1 && seen.last_exited.status == 0x1000);
+	ck_assert_uint_eq(seen.stops, 1);
+	ck_assert_int_eq(asked().type, PRIV_SIGNAL_PPPD);
+	ck_assert_uint_eq(seen.gone, 0);
+}
+END_TEST
+
+/* More than a socket takes at once: nothing is lost and nothing overtakes. */
+START_TEST(full_socket_keeps_the_order)
+{
+	const uint64_t n = 5000;
+
+	for (uint64_t i = 0; i < n; i++)
+		ck_assert_int_eq(priv_client_signal_pppd(client, i, PRIV_SIGNAL_TERM), 0);
+	for (uint64_t i = 0; i < n / 2; i++)
+		ck_assert(asked().signal_pppd.token == i);
+	for (uint64_t i = 0; i < n; i++) /* the ring goes round */
+		ck_assert_int_eq(priv_client_signal_pppd(client, n + i, PRIV_SIGNAL_TERM), 0);
+	for (uint64_t i = n / 2; i < 2 * n; i++)
+		ck_assert(asked().signal_pppd.token == i);
+}
+END_TEST
+
+START_TEST(queue_is_bounded)
+{
+	unsigned n = 0;
+	int r;
+
+	while ((r = priv_client_reload(client)) == 0)
+		ck_assert_uint_le(++n, 1u << 19);
+	ck_assert_int_eq(r, -ENOBUFS);
+	ck_assert_uint_ge(n, 4 * 65535);
+}
+END_TEST
+
+START_TEST(end_of_file)
+{
+	tell((struct priv_msg){ .type = PRIV_EXITED, .exited = { 9, 0 } }, 0);
+	shutdown(fd, SHUT_RDWR);
+	while (!seen.gone)
+		ev_run(loop, EVRUN_ONCE);
+	ck_assert_uint_eq(seen.exited, 1); /* what was said before is heard */
+	turn();
+	ck_assert_uint_eq(seen.gone, 1);
+}
+END_TEST
+
+START_TEST(sending_to_the_dead)
+{
+	close(fd);
+	fd = -1;
+	ck_assert_int_lt(priv_client_reload(client), 0);
+	while (!seen.gone)
+		ev_run(loop, EVRUN_ONCE);
+	ck_assert_uint_eq(seen.gone, 1);
+}
+END_TEST
+
+START_TEST(nonsense_is_the_end)
+{
+	static const struct {
+		uint8_t data[20];
+		size_t len, nfds;
+	} nonsense[] = {
+		{ { 0 }, 1, 0 },
+		{ { PRIV_STOP, 0 }, 2, 0 },
+		{ { PRIV_STOP }, 1, 1 },                   /* nothing comes with it */
+		{ { PRIV_RELOAD }, 1, 0 },                 /* the wrong way */
+		{ { PRIV_OPENED, 0, 0, 0, 0, 0, 0, 0 }, 8, 0 }, /* no error and no socket */
+		{ { PRIV_OPENED, 0, 0, 0, 0, 0, 0, 1 }, 8, 1 },
+		{ { PRIV_OPENED, 9, 0, 0, 0, 0, 0, 1 }, 8, 0 },
+	};
+	int null = open("/dev/null", O_RDONLY), next;
+
+	ck_assert_int_eq(seqmsg_send(fd, nonsense[_i].data, nonsense[_i].len, &null, nonsense[_i].nfds), 0);
+	turn();
+	ck_assert_uint_eq(seen.gone, 1);
+	ck_assert_uint_eq(seen.opened + seen.stops, 0);
+	/* The descriptor did not stay: the client's own socket, freed, was the lowest one. */
+	next = open("/dev/null", O_RDONLY);
+	ck_assert_int_lt(next, null);
+	ck_assert_int_eq(open("/dev/null", O_RDONLY), null + 1);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	const TTest *const tests[] = { requests, answers, full_socket_keeps_the_order, queue_is_bounded, end_of_file,
+				       sending_to_the_dead, NULL };
+	Suite *s = suite_create("priv_client");
+	TCase *tc = tcase_create("client");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	for (const TTest *const *t = tests; *t; t++)
+		tcase_add_test(tc, *t);
+	tcase_add_loop_test(tc, nonsense_is_the_end, 0, 7);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(suite)
