@@ -47,16 +47,18 @@ uint16_t rbuf_u16(struct rbuf *r)
 
 uint32_t rbuf_u32(struct rbuf *r)
 {
-	uint32_t hi = rbuf_u16(r);
+	const uint8_t *p = rbuf_view(r, 4);
 
-	return hi << 16 | rbuf_u16(r);
+	if (!p)
+		return 0;
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 uint64_t rbuf_u64(struct rbuf *r)
 {
-	uint64_t hi = rbuf_u32(r);
+	uint64_t hi = rbuf_u32(r), low = rbuf_u32(r);
 
-	return hi << 32 | rbuf_u32(r);
+	return r->fault ? 0 : hi << 32 | low;
 }
 
 void rbuf_bytes(struct rbuf *r, void *dst, size_t n)

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -289,6 +290,12 @@ static void log_errors(const struct conf_errors *errors)
 		log_error("configuration", "error=\"%s\"", errors->list[i]);
 }
 
+static void log_warnings(const struct conf_errors *warnings)
+{
+	for (size_t i = 0; i < warnings->n; i++)
+		log_warn("configuration", "warning=\"%s\"", warnings->list[i]);
+}
+
 /* What cannot change under a running daemon is said, not silently ignored. */
 static void log_restart_needed(const struct conf *old, const struct conf *new)
 {
@@ -314,6 +321,9 @@ static void apply(struct pacd *p, struct conf *conf, struct conf_users *users, u
 	p->users = users;
 	p->generation = generation;
 	log_open("pacd", conf->log_target, conf->log_level);
+	log_warnings(&conf->warnings);
+	if (users)
+		log_warnings(&users->warnings);
 	if (!old)
 		return;
 	log_restart_needed(old, conf);
@@ -554,6 +564,7 @@ int pacd_run(void)
 {
 	struct pacd p = { .exit_code = EXIT_SUCCESS };
 
+	prctl(PR_SET_NAME, "pacd-main"); /* after execveat() it would be the descriptor's number */
 	signal(SIGPIPE, SIG_IGN);
 	/* A terminal's Ctrl-C reaches us, too: the root part decides what it means. */
 	signal(SIGINT, SIG_IGN);

@@ -58,7 +58,7 @@ static void on_deadline(struct session *s, enum session_deadline d)
 
 	switch (d) {
 	case SESSION_DL_DIAL:
-		s->reason = LINE_FAULT;
+		session_ending(s, LINE_FAULT);
 		session_event(s, &time_out);
 		break;
 	case SESSION_DL_NO_GRE:
@@ -137,6 +137,7 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 	s->since = mono_now();
 	s->started = (int64_t)time(NULL);
 	s->line_over = true; /* until it is dialled */
+	s->reason = LINE_USER;
 	call_init(&s->call);
 	ev_init(&s->timer, on_timer);
 	s->timer.data = s;
@@ -177,6 +178,13 @@ void session_event(struct session *s, const struct call_event *ev)
 		session_free(s);
 }
 
+void session_ending(struct session *s, enum line_reason reason)
+{
+	if (!s->ending && s->reason != LINE_AUTH)
+		s->reason = reason;
+	s->ending = true;
+}
+
 void session_end(struct session *s, enum line_reason reason)
 {
 	static const struct call_event local = { .type = CALL_EV_LOCAL };
@@ -198,9 +206,7 @@ static void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why)
 	list_each(at, conn_calls(c)) {
 		struct session *s = list_entry(at, struct session, conn_link);
 
-		if (!s->ending)
-			s->reason = LINE_PEER_LOST;
-		s->ending = true;
+		session_ending(s, LINE_PEER_LOST);
 		session_event(s, &lost);
 	}
 }
@@ -210,6 +216,12 @@ const struct conn_handlers session_conn_handlers = {
 	.clear_calls = on_clear_calls,
 };
 
+/* In 1/10 s (section 2.7).  It seeds an estimate only: what nobody can mean must not overflow. */
+static uint32_t peer_delay_us(const struct msg_ocrq *m)
+{
+	return 100000u * (m->delay < 600 ? m->delay : 600);
+}
+
 static bool attach_data(struct session *s, int fd)
 {
 	struct sessions *set = s->set;
@@ -218,7 +230,7 @@ static bool attach_data(struct session *s, int fd)
 		.local_addr = s->local_addr, .peer_addr = s->peer.addr, .fd = fd,
 		.window = (uint16_t)set->conf->window,
 		.peer_window = s->ocrq.window ? s->ocrq.window : 1, /* MSG-15 */
-		.peer_delay_us = s->ocrq.delay * 100000u, .strict_window = set->conf->strict_window,
+		.peer_delay_us = peer_delay_us(&s->ocrq), .strict_window = set->conf->strict_window,
 	};
 
 	if (set->rooms.datapath->ops->attach(set->rooms.datapath, &call) < 0)
@@ -240,7 +252,7 @@ static void on_line_answered(void *ctx, uint64_t id, int fd, uint32_t pid)
 	s->deadlines[SESSION_DL_DIAL] = MONO_NEVER;
 	/* Before the step, since it can fail and since LCP may follow right behind our OCRP (GRE-20). */
 	if (!attach_data(s, fd)) {
-		s->reason = LINE_FAULT;
+		session_ending(s, LINE_FAULT);
 		ev = (struct call_event){ .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_PAC };
 	} else {
 		session_set_deadline(s, SESSION_DL_NO_GRE, mono_add_s(mono_now(), 5));
@@ -256,6 +268,7 @@ static void on_line_failed(void *ctx, uint64_t id, uint8_t result, uint8_t error
 	if (!s)
 		return;
 	s->line_over = true;
+	session_ending(s, LINE_FAULT);
 	session_event(s, &ev);
 }
 
@@ -268,9 +281,7 @@ static void on_line_down(void *ctx, uint64_t id, uint8_t error, int exit_status)
 	if (!s)
 		return;
 	s->line_over = true;
-	if (!s->ending)
-		s->reason = error ? LINE_FAULT : LINE_USER;
-	s->ending = true;
+	session_ending(s, error ? LINE_FAULT : LINE_USER);
 	session_event(s, &ev);
 }
 
@@ -412,7 +423,7 @@ unsigned sessions_disconnect(struct sessions *set, uint64_t id)
 {
 	struct session *s = session_find(set, id);
 
-	if (!s)
+	if (!s || s->call_over)
 		return 0;
 	session_end(s, LINE_ADMIN);
 	return 1;

@@ -123,9 +123,7 @@ static void on_ccrq(struct sessions *set, struct conn *c, const struct msg_ccrq 
 		stats_add(STATS_MESSAGES_IGNORED);
 		return;
 	}
-	if (!s->ending)
-		s->reason = LINE_PEER_CLEAR;
-	s->ending = true;
+	session_ending(s, LINE_PEER_CLEAR);
 	if (s->call.state == CALL_WAIT_CS_ANS)
 		conn_reply_done(c); /* the CDN takes the OCRP's place */
 	session_event(s, &clear);
@@ -186,6 +184,7 @@ static void send_ocrp(struct session *s, struct conn *c, const struct call_actio
 	m.ocrp.speed = ok ? call_speed(&s->ocrq, conf->speed) : 0;
 	m.ocrp.window = (uint16_t)conf->window;
 	m.ocrp.channel = (uint32_t)s->id;
+	s->connected = ok;
 	stats_add(ok ? STATS_CALLS_CONNECTED : STATS_CALLS_FAILED);
 	if (!c)
 		return;
@@ -229,8 +228,10 @@ static void dial(struct session *s)
 	struct call_event failed = { .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_NO_RESOURCE };
 
 	s->line_over = r < 0;
-	if (r < 0)
+	if (r < 0) {
+		session_ending(s, LINE_FAULT);
 		session_event(s, &failed);
+	}
 }
 
 static void stop_data(struct session *s)
@@ -274,7 +275,8 @@ static void end_call(struct session *s, struct conn *c)
 	for (int i = 0; i < SESSION_DEADLINES; i++)
 		s->deadlines[i] = MONO_NEVER;
 	session_set_deadline(s, SESSION_DL_DIAL, MONO_NEVER);
-	stats_add(STATS_CALLS_ENDED);
+	if (s->connected)
+		stats_add(STATS_CALLS_ENDED);
 	log_end(s);
 }
 
@@ -306,9 +308,8 @@ void session_call_act(struct session *s, const struct call_action *a)
 		if (c)
 			conn_suspect(c);
 		break;
-	case CALL_ACT_START_DATA: /* attached already, see on_line_answered() */
-	case CALL_ACT_SET_ACCM:   /* nothing on a pppd line */
-	case CALL_ACT_ANSWER:     /* incoming calls need a line that rings */
+	case CALL_ACT_SET_ACCM: /* nothing on a pppd line */
+	case CALL_ACT_ANSWER:   /* incoming calls need a line that rings */
 	case CALL_ACT_SEND_ICRQ:
 	case CALL_ACT_SEND_ICCN:
 		break;

@@ -32,12 +32,13 @@ struct session {
 	uint16_t call_id;
 	struct msg_ocrq ocrq;
 	bool call_over;
+	bool connected; /* OCRP result 1 is out */
 	bool data_on;
 	struct datapath_stats final; /* once the data path has let go */
 
 	/* the line */
 	bool line_over;
-	enum line_reason reason; /* why it ends; meaningful once something ends */
+	enum line_reason reason; /* why it ends, or would if its peer or its line ended it now */
 	bool ending;
 	uint32_t pid;
 
@@ -85,6 +86,8 @@ struct sessions {
 /* session.c */
 struct session *session_find(struct sessions *set, uint64_t id);
 void session_event(struct session *s, const struct call_event *ev);
+/* The peer or the line ends it: notes why.  The first reason counts, and a refused login explains what follows. */
+void session_ending(struct session *s, enum line_reason reason);
 /* Ends the call (CDN result 3) and the line for a reason of ours. */
 void session_end(struct session *s, enum line_reason reason);
 void session_set_deadline(struct session *s, enum session_deadline d, struct mono at);

@@ -66,26 +66,39 @@ static unsigned count_account(struct sessions *set, const char *account, struct 
 	return n;
 }
 
-static void become_known(struct session *s, const struct aaa_answer *a)
+static int become_known(struct session *s, const struct aaa_answer *a)
 {
 	strcpy(s->account, a->account);
 	s->session_timeout = a->session_timeout;
 	s->idle_timeout = a->idle_timeout;
 	s->known = hash_insert(&s->set->by_user, &s->by_user, account_hash(s->account)) == 0;
+	return s->known ? 0 : -ENOMEM;
+}
+
+static void drop_answer(struct session *s)
+{
+	if (!s->answer)
+		return;
+	aaa_answer_wipe(s->answer);
+	free(s->answer);
+	s->answer = NULL;
+}
+
+static void drop_lease(struct session *s)
+{
+	if (s->leased)
+		pools_put(s->set->rooms.pools, s->address);
+	s->leased = false;
+	s->address = 0;
 }
 
 void session_user_release(struct session *s)
 {
 	if (s->known)
 		hash_remove(&s->set->by_user, &s->by_user);
-	if (s->leased)
-		pools_put(s->set->rooms.pools, s->address);
-	s->known = s->leased = false;
-	if (!s->answer)
-		return;
-	aaa_answer_wipe(s->answer);
-	free(s->answer);
-	s->answer = NULL;
+	s->known = false;
+	drop_lease(s);
+	drop_answer(s);
 }
 
 /* --- sending the answer --- */
@@ -137,15 +150,6 @@ static void keep_answer(struct session *s, const struct aaa_answer *a, struct mo
 	if (s->answer != a)
 		*s->answer = *a;
 	session_set_deadline(s, SESSION_DL_ANSWER, at);
-}
-
-static void drop_answer(struct session *s)
-{
-	if (!s->answer)
-		return;
-	aaa_answer_wipe(s->answer);
-	free(s->answer);
-	s->answer = NULL;
 }
 
 /* --- deciding --- */
@@ -200,24 +204,26 @@ static void accept_user(struct session *s, struct aaa_answer *a)
 {
 	int r = lease(s, a);
 
-	if (r == -EADDRINUSE && mono_diff_us(s->answer_until, mono_now()) > 0) {
+	if ((r == -EADDRINUSE || r == -ENOSPC) && mono_diff_us(s->answer_until, mono_now()) > 0) {
 		keep_answer(s, a, mono_add_ms(mono_now(), ADDRESS_RETRY_MS));
 		return;
 	}
+	if (r == 0)
+		r = become_known(s, a);
 	if (r < 0) {
-		s->address = 0;
+		drop_lease(s);
 		if (r == -ENOSPC)
 			stats_add(STATS_POOL_EXHAUSTED);
 		reject_for(s, a, r == -EADDRINUSE ? "address-in-use" : r == -ENOSPC ? "pool-exhausted" :
 			   r == -ENOENT ? "no-such-pool" : "memory", "No address is free");
 		return;
 	}
-	become_known(s, a);
+	s->reason = LINE_USER; /* whatever was refused before */
 	log_login(s, a);
 	send_answer(s, a);
 }
 
-/* Sessions at once: refused, or the oldest gives way.  False: the login is decided. */
+/* Sessions at once: refused, or the oldest gives way.  False: the login is decided, or its call is over by now. */
 static bool within_limit(struct session *s, struct aaa_answer *a)
 {
 	struct session *oldest;
@@ -228,9 +234,10 @@ static bool within_limit(struct session *s, struct aaa_answer *a)
 		reject_for(s, a, "session-limit", "Too many sessions at once");
 		return false;
 	}
-	s->answer_until = mono_add_s(mono_now(), ADDRESS_WAIT_S);
-	session_end(oldest, LINE_REPLACED);
-	return true;
+	if (!mono_is_set(s->answer_until))
+		s->answer_until = mono_add_s(mono_now(), ADDRESS_WAIT_S);
+	session_end(oldest, LINE_REPLACED); /* and, where its peer does not read, all calls of its connection */
+	return !s->call_over;
 }
 
 static void decide(struct session *s, struct aaa_answer *a)
@@ -262,8 +269,8 @@ void session_user_answer_due(struct session *s)
 		return;
 	if (a->verdict != AAA_ACCEPT)
 		send_answer(s, a);
-	else
-		accept_user(s, a); /* may keep it again */
+	else if (within_limit(s, a)) /* another one of the same user may have come in the meantime */
+		accept_user(s, a);   /* may keep it again */
 	if (!mono_is_set(s->deadlines[SESSION_DL_ANSWER]))
 		drop_answer(s);
 }
@@ -310,13 +317,16 @@ static struct mono idle_look(const struct session *s)
 static void on_up(struct session *s, const struct plugin_up *up)
 {
 	char peer[ENDPOINT_TEXT], local[ADDR_TEXT], remote[ADDR_TEXT], ifname[LOG_QUOTED(PLUGIN_IFNAME)];
+	bool first = !s->up;
 
 	s->up = true;
 	s->link_up = *up;
-	s->idle_since = mono_now();
 	log_info("session-up", SESSION_LOG " interface=%s local=%s remote=%s mppe=%u mtu=%u", SESSION_LOG_ARGS(s, peer),
 		 log_quote(ifname, sizeof ifname, up->ifname, strnlen(up->ifname, sizeof up->ifname)),
 		 addr_text(up->local, local), addr_text(up->remote, remote), up->mppe_bits, up->mtu);
+	if (!first || s->call_over) /* IPCP may come up again: that must not prolong anything */
+		return;
+	s->idle_since = mono_now();
 	if (s->session_timeout)
 		session_set_deadline(s, SESSION_DL_LIMIT, mono_add_s(mono_now(), s->session_timeout));
 	if (s->idle_timeout)
@@ -328,8 +338,12 @@ void session_user_idle_check(struct session *s)
 	struct ifstats st;
 	struct mono now = mono_now();
 
-	if (!s->up || ifstats_read(s->set->netlink, s->link_up.ifname, &st) < 0)
+	if (!s->up)
 		return;
+	if (ifstats_read(s->set->netlink, s->link_up.ifname, &st) < 0) {
+		session_set_deadline(s, SESSION_DL_IDLE, idle_look(s)); /* not known, so not idle */
+		return;
+	}
 	if (st.rx_packets + st.tx_packets != s->idle_packets) {
 		s->idle_packets = st.rx_packets + st.tx_packets;
 		s->idle_since = now;

@@ -142,6 +142,7 @@ static void drain_log(struct ppp *p)
 {
 	for (int i = 0; i < PLUGIN_BATCH && p->log.fd >= 0; i++)
 		on_log(p->set->loop, &p->log, EV_READ);
+	log_pppd_line(p); /* cut short, or its end is held open by a script */
 }
 
 static void plugin_fault(struct ppp *p)
@@ -385,8 +386,8 @@ void line_ppp_exited(struct line_ppp *l, const struct priv_exited *m)
 		;
 	drain_log(p);
 	log_exit(p, m->status);
-	if (p->hangup)
-		error = MSG_ERR_NONE;
+	if (p->hangup) /* also by ourselves, for a plugin that makes no sense */
+		error = p->reason == LINE_FAULT ? MSG_ERR_PAC : MSG_ERR_NONE;
 	if (error)
 		stats_add(STATS_PPPD_FAILED);
 	ppp_free(p);

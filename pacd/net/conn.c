@@ -31,6 +31,8 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->set->loop, &c->writer);
 	ev_timer_stop(c->set->loop, &c->timer);
 	list_remove(&c->link);
+	list_each(at, &c->calls) /* a daemon that stops drops connections with their calls */
+		list_remove(at);
 	close(c->fd);
 	free(c->queue);
 	free(c);
@@ -77,7 +79,7 @@ static void timer_arm(struct conn *c)
 /* Our FIN, then what the peer still sends is read and dropped for a while: a close() at once would be a reset. */
 static void linger(struct conn *c)
 {
-	if (c->reset || shutdown(c->fd, SHUT_WR) < 0) {
+	if (c->reset || c->eof || shutdown(c->fd, SHUT_WR) < 0) {
 		conn_bury(c);
 		return;
 	}
@@ -90,7 +92,6 @@ static void log_close(struct conn *c, enum ctrl_close why)
 	struct conns *s = c->set;
 	char peer[ENDPOINT_TEXT];
 	unsigned suppressed = 0;
-	bool up = c->ctrl.peer.version != 0;
 
 	if (why == CTRL_CLOSE_FAULT)
 		stats_add(STATS_CONNECTIONS_FAULTY);
@@ -98,7 +99,7 @@ static void log_close(struct conn *c, enum ctrl_close why)
 	    why == CTRL_CLOSE_STOP_TIMEOUT)
 		stats_add(STATS_CONNECTIONS_TIMED_OUT);
 	/* One that was up is told of always; scanners and the like only at a rate. */
-	if (!up && !log_allow(&s->limit_refused, mono_now(), &suppressed))
+	if (!c->established && !log_allow(&s->limit_refused, mono_now(), &suppressed))
 		return;
 	log_info("connection-down", "conn=%llu peer=%s reason=%s%s%s messages_in=%llu suppressed=%u",
 		 (unsigned long long)c->id, endpoint_text(c->peer, peer), ctrl_close_word(why),
@@ -113,8 +114,9 @@ static void conn_close(struct conn *c, enum ctrl_close why, bool flush)
 	log_close(c, why);
 	c->closing = true;
 	pending_done(c);
-	if (c->ctrl.peer.version)
+	if (c->established)
 		c->set->nestablished--;
+	c->established = false;
 	if (!flush || c->reset)
 		conn_bury(c);
 	else if (!c->queued)
@@ -223,7 +225,10 @@ static void on_established(struct conn *c)
 	char peer[ENDPOINT_TEXT], host[QUOTED_TEXT], vendor[QUOTED_TEXT];
 	const struct msg_sccrq *p = &c->ctrl.peer;
 
+	if (c->closing) /* the reply could not even be queued */
+		return;
 	pending_done(c);
+	c->established = true;
 	c->set->nestablished++;
 	stats_add(STATS_CONNECTIONS_ESTABLISHED);
 	log_info("connection-up", "conn=%llu peer=%s host=%s vendor=%s", (unsigned long long)c->id,
@@ -345,7 +350,6 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 	uint8_t data[READ_MAX];
 	ssize_t n = recv(c->fd, data, sizeof data, 0);
 
-	(void)loop;
 	(void)revents;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !c->reset)
 		return;
@@ -357,13 +361,15 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 		on_octets(c, data, (size_t)n);
 		return;
 	}
+	ev_io_stop(loop, w);
+	c->eof = true;
 	if (n < 0)
 		c->reset = true;
-	if (c->closing) { /* it closed while we were flushing */
+	if (!c->closing)
+		conn_step(c, &eof);
+	else if (c->reset)
 		conn_bury(c);
-		return;
-	}
-	conn_step(c, &eof);
+	/* Else a FIN while we flush: the peer may still read. */
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)

@@ -26,8 +26,10 @@ struct conn {
 	struct mono since, last_in, stuck_since;
 	struct mono linger_until; /* set: our FIN is out, input is thrown away */
 	size_t lingered;
-	bool pending;   /* counted in set->pending */
+	bool pending;   /* counted in set->npending */
+	bool established; /* counted in set->nestablished */
 	bool closing;   /* no more events for the state machine */
+	bool eof;       /* the peer's FIN was seen: nothing to read any more */
 	bool reset;     /* the socket has failed: nothing to flush */
 	bool buried;    /* waits for the reaper */
 	uint64_t messages_in, messages_out;

@@ -23,7 +23,7 @@ struct datapath_call {
 	uint16_t call_id;       /* ours: in packets from the peer */
 	uint16_t peer_call_id;  /* the peer's: in packets to it */
 	uint32_t local_addr, peer_addr; /* of the control connection, host order */
-	int fd;                 /* the line, non-blocking; belongs to the data path from attach on, also when that fails */
+	int fd;                 /* the line; belongs to the data path from attach on, also when that fails */
 	uint32_t accm;          /* escaped towards the line; 0 for our own pppd */
 	uint16_t window;        /* ours, packets */
 	uint16_t peer_window;   /* theirs, packets */

@@ -35,10 +35,7 @@ static struct raw_call *call_new(struct raw *raw, const struct datapath_call *co
 		return NULL;
 	c->conf = *conf;
 	c->worker = raw->workers[conf->call_id % raw->workers_count];
-	list_init(&c->ack);
-	list_init(&c->gap);
-	list_init(&c->command);
-	list_init(&c->report);
+	raw_call_init(c);
 	return c;
 }
 
@@ -86,11 +83,8 @@ static void raw_set_link(struct datapath *d, uint16_t call_id, uint32_t send_acc
 
 	if (!c)
 		return;
-	pthread_mutex_lock(&c->worker->lock);
-	c->want_send_accm = send_accm;
-	c->want_receive_accm = receive_accm;
-	pthread_mutex_unlock(&c->worker->lock);
-	raw_worker_want(c->worker, c, RAW_SET_LINK);
+	atomic_store_explicit(&c->send_accm, send_accm, memory_order_relaxed);
+	atomic_store_explicit(&c->receive_accm, receive_accm, memory_order_relaxed);
 }
 
 static void stats_copy(struct datapath_stats *s, const struct raw_counters *n)

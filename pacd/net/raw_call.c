@@ -197,18 +197,23 @@ void raw_call_acks(struct raw_worker *w, struct mono now)
 
 /* --- coming and going --- */
 
-void raw_call_attach(struct raw_call *c)
+void raw_call_init(struct raw_call *c)
 {
 	const struct datapath_call *d = &c->conf;
 
+	list_init(&c->ack);
+	list_init(&c->gap);
+	list_init(&c->command);
+	list_init(&c->report);
 	seq_rx_init(&c->rx);
 	seq_tx_init(&c->tx, d->peer_window, d->peer_delay_us, RAW_TIMEOUT_MIN_US, RAW_TIMEOUT_MAX_US);
 	hdlc_rx_init(&c->hdlc, d->accm);
-	c->send_accm = d->accm;
+	atomic_init(&c->send_accm, d->accm);
+	atomic_init(&c->receive_accm, d->accm);
 	c->first = RAW_NO_PACKET;
 	raw_set(&c->count.rtt_us, (uint64_t)c->tx.rtt_us);
 	raw_set(&c->count.window, c->tx.window);
-	raw_line_start(c);
+	raw_line_init(c);
 }
 
 void raw_call_detach(struct raw_call *c)
@@ -223,10 +228,4 @@ void raw_call_detach(struct raw_call *c)
 	list_remove(&c->ack);
 	list_remove(&c->gap);
 	raw_line_stop(c);
-}
-
-void raw_call_set_link(struct raw_call *c, uint32_t send_accm, uint32_t receive_accm)
-{
-	c->send_accm = send_accm;
-	c->hdlc.accm = receive_accm;
 }

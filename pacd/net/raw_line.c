@@ -45,6 +45,16 @@ static bool error_is_soft(int error)
 
 /* --- to the line --- */
 
+/* GRE-12: a peer may send a whole window at once, and a pty takes no more than 8 KB; a slow line has a small window. */
+static size_t spill_bound(uint16_t window)
+{
+	size_t n = (size_t)window * HDLC_FRAME_MAX;
+
+	if (n < RAW_SPILL_MIN)
+		return RAW_SPILL_MIN;
+	return n < RAW_SPILL_MAX ? n : RAW_SPILL_MAX;
+}
+
 /* Octets taken; an error that lasts closes the line. */
 static size_t line_write(struct raw_call *c, const uint8_t *data, size_t len)
 {
@@ -64,15 +74,15 @@ static bool spill_append(struct raw_call *c, const uint8_t *data, size_t len)
 {
 	struct raw_wait *s = &c->spill;
 
-	if (c->closed || s->len + len > RAW_SPILL)
+	if (c->closed || s->len + len > c->spill_max)
 		return false;
 	if (!s->data) {
-		s->data = malloc(RAW_SPILL);
+		s->data = malloc(c->spill_max);
 		if (!s->data)
 			return false;
 		ev_io_start(c->worker->loop, &c->writable);
 	}
-	if (s->start + s->len + len > RAW_SPILL) {
+	if (s->start + s->len + len > c->spill_max) {
 		memmove(s->data, s->data + s->start, s->len);
 		s->start = 0;
 	}
@@ -127,16 +137,17 @@ void raw_line_flush(struct raw_call *c)
 
 void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len)
 {
+	uint32_t accm = atomic_load_explicit(&c->send_accm, memory_order_relaxed);
 	struct raw_out *o = &c->worker->out;
 
-	if (c->closed || c->spill.len + len > RAW_SPILL) {
+	if (c->closed || c->spill.len + len > c->spill_max) {
 		/* Not worth encoding. */
 		raw_add(&c->count.rx_dropped, 1);
 		return;
 	}
 	if (o->count == RAW_OUT_FRAMES || o->len + HDLC_ENCODED_MAX(len) > RAW_OUT)
 		raw_line_flush(c);
-	o->len += hdlc_encode(o->data + o->len, frame, len, c->send_accm);
+	o->len += hdlc_encode(o->data + o->len, frame, len, accm);
 	o->end[o->count] = o->len;
 	o->size[o->count++] = (uint16_t)len;
 }
@@ -166,6 +177,7 @@ static size_t line_decode(struct raw_call *c, const uint8_t *data, size_t len, s
 	const uint8_t *p = data;
 	size_t left = len, n;
 
+	c->hdlc.accm = atomic_load_explicit(&c->receive_accm, memory_order_relaxed);
 	while (line_open(c) && (n = hdlc_decode(&c->hdlc, &p, &left)) > 0) {
 		if (n <= GRE_PAYLOAD_MAX)
 			raw_tx_packet(c, c->hdlc.frame, n, now);
@@ -277,13 +289,20 @@ static void on_timeout(struct ev_loop *loop, ev_timer *timer, int revents)
 	timeout_arm(c, now);
 }
 
-void raw_line_start(struct raw_call *c)
+void raw_line_init(struct raw_call *c)
 {
 	ev_io_init(&c->readable, on_readable, c->conf.fd, EV_READ);
 	ev_io_init(&c->writable, on_writable, c->conf.fd, EV_WRITE);
 	ev_timer_init(&c->timeout, on_timeout, 0., 0.);
+	c->spill_max = spill_bound(c->conf.window);
 	c->readable.data = c->writable.data = c->timeout.data = c;
-	ev_io_start(c->worker->loop, &c->readable);
+}
+
+void raw_line_start(struct raw_call *c)
+{
+	/* A packet may have come, and found the other side gone, before this. */
+	if (!c->closed)
+		ev_io_start(c->worker->loop, &c->readable);
 }
 
 void raw_line_stop(struct raw_call *c)

@@ -124,7 +124,7 @@ void raw_tx_flush(struct raw_worker *w)
 			count_sent(w, done, (unsigned)n);
 			done += (unsigned)n;
 		} else {
-			/* Anybody can cause EHOSTUNREACH, EPERM and the like: they cost a packet, never the call (GRE-21). */
+			/* Anybody can cause EHOSTUNREACH and the like: a packet is lost, never the call (GRE-21). */
 			unsigned lost = tx_loss(errno, tx->count - done);
 
 			raw_add(&w->socket_errors, 1);

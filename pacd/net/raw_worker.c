@@ -25,7 +25,7 @@ static void rx_init(struct raw_rx *rx)
 }
 
 /* The call's slot in the worker's table; NULL: the id belongs to another worker. */
-static struct raw_call **worker_slot(struct raw_worker *w, uint16_t call_id)
+static _Atomic(struct raw_call *) *worker_slot(struct raw_worker *w, uint16_t call_id)
 {
 	unsigned n = w->raw->workers_count;
 
@@ -36,9 +36,9 @@ static struct raw_call **worker_slot(struct raw_worker *w, uint16_t call_id)
 static enum gre_drop packet_call(struct raw_worker *w, const struct gre *g, const struct gre_ip *ip,
 				 struct raw_call **call)
 {
-	struct raw_call **slot = worker_slot(w, g->call_id);
+	_Atomic(struct raw_call *) *slot = worker_slot(w, g->call_id);
 
-	*call = slot ? *slot : NULL;
+	*call = slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
 	/* One that was queued before the socket's filter was set: its own worker counts it. */
 	if (!slot)
 		return GRE_OK;
@@ -166,15 +166,14 @@ static void on_gap_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
 /* --- commands --- */
 
-static void call_attach(struct raw_worker *w, struct raw_call *c)
+static void call_enter(struct raw_worker *w, uint16_t call_id, struct raw_call *c)
 {
-	*worker_slot(w, c->conf.call_id) = c;
-	raw_call_attach(c);
+	atomic_store_explicit(worker_slot(w, call_id), c, memory_order_release);
 }
 
 static void call_detach(struct raw_worker *w, struct raw_call *c)
 {
-	*worker_slot(w, c->conf.call_id) = NULL;
+	call_enter(w, c->conf.call_id, NULL);
 	raw_call_detach(c);
 	pthread_mutex_lock(&w->lock);
 	c->detached = true;
@@ -184,8 +183,7 @@ static void call_detach(struct raw_worker *w, struct raw_call *c)
 }
 
 /* The next call that main wants something of, or NULL. */
-static struct raw_call *command_take(struct raw_worker *w, unsigned *wanted, uint32_t *send_accm,
-				     uint32_t *receive_accm)
+static struct raw_call *command_take(struct raw_worker *w, unsigned *wanted)
 {
 	struct raw_call *c = NULL;
 
@@ -196,8 +194,6 @@ static struct raw_call *command_take(struct raw_worker *w, unsigned *wanted, uin
 		c = list_entry(w->commands.next, struct raw_call, command);
 		list_remove(&c->command);
 		*wanted = c->wanted;
-		*send_accm = c->want_send_accm;
-		*receive_accm = c->want_receive_accm;
 		c->wanted = 0;
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -206,15 +202,12 @@ static struct raw_call *command_take(struct raw_worker *w, unsigned *wanted, uin
 
 static void commands_run(struct raw_worker *w)
 {
-	uint32_t send_accm, receive_accm;
 	struct raw_call *c;
 	unsigned wanted;
 
-	while ((c = command_take(w, &wanted, &send_accm, &receive_accm)) != NULL) {
+	while ((c = command_take(w, &wanted)) != NULL) {
 		if (wanted & RAW_ATTACH)
-			call_attach(w, c);
-		if (wanted & RAW_SET_LINK)
-			raw_call_set_link(c, send_accm, receive_accm);
+			raw_line_start(c);
 		if (wanted & RAW_DETACH)
 			call_detach(w, c);
 	}
@@ -244,6 +237,8 @@ static void on_wake(struct ev_loop *loop, ev_async *wake, int revents)
 
 void raw_worker_want(struct raw_worker *w, struct raw_call *c, enum raw_want want)
 {
+	if (want == RAW_ATTACH)
+		call_enter(w, c->conf.call_id, c);
 	pthread_mutex_lock(&w->lock);
 	if (!c->wanted)
 		list_append(&w->commands, &c->command);

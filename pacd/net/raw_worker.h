@@ -24,7 +24,9 @@
 #define RAW_SLOT 1536      /* octets of one of them */
 #define RAW_OUT 131072     /* encoded frames on their way to one line */
 #define RAW_OUT_FRAMES 128
-#define RAW_SPILL 65536    /* encoded frames that a line did not take yet, per call */
+/* Octets of encoded frames that wait for a line, per call: the window that we advertise, within these bounds. */
+#define RAW_SPILL_MIN 8192
+#define RAW_SPILL_MAX 131072
 #define RAW_INPUT 65536    /* octets per read of a line */
 #define RAW_INPUT_STRICT 4096 /* the same where the window may shut in the middle of them */
 #define RAW_ACK_US 20000   /* an acknowledgment waits at most this long for data to ride on */
@@ -61,7 +63,7 @@ struct raw_counters {
 };
 
 /* What main wants done to a call; several may be wanted at once and are done in this order. */
-enum raw_want { RAW_ATTACH = 1, RAW_SET_LINK = 2, RAW_DETACH = 4 };
+enum raw_want { RAW_ATTACH = 1, RAW_DETACH = 2 };
 
 /* Octets that wait; `data` is NULL when there are none. */
 struct raw_wait {
@@ -72,12 +74,12 @@ struct raw_wait {
 struct raw_call {
 	struct datapath_call conf; /* constant after attach */
 	struct raw_worker *worker; /* constant */
+	atomic_uint send_accm, receive_accm; /* main writes, the worker reads */
 
-	/* the worker's */
+	/* the worker's; main's before attach */
 	struct seq_rx rx;
 	struct seq_tx tx;
 	struct hdlc_rx hdlc;
-	uint32_t send_accm;
 	bool closed;             /* the line's other side is gone; its descriptor is closed on detach */
 	bool shut;               /* strict window: the line is not read until it opens */
 	ev_io readable, writable;
@@ -85,14 +87,14 @@ struct raw_call {
 	struct list ack;         /* in worker->acks while an acknowledgment waits */
 	struct list gap;         /* in worker->gaps while packets are held */
 	struct mono gap_since;   /* its place there: rx.hold_since */
-	struct raw_wait spill;   /* towards the line; RAW_SPILL octets when allocated */
+	struct raw_wait spill;   /* towards the line */
+	size_t spill_max;        /* its size, when it is allocated */
 	struct raw_wait unread;  /* from the line, not decoded: the window is shut */
 	uint8_t first, last;     /* this batch's packets, chained by worker->rx.next */
 
 	/* under worker->lock */
 	struct list command;     /* in worker->commands */
 	unsigned wanted;         /* of enum raw_want */
-	uint32_t want_send_accm, want_receive_accm;
 	bool detached;
 
 	/* under raw->lock */
@@ -157,12 +159,14 @@ struct raw_worker {
 	ev_async wake;           /* sent by main */
 	ev_timer ack_timer, gap_timer;
 	struct list acks, gaps;  /* of calls, oldest first */
-	struct raw_call **calls; /* call id / number of workers */
 	unsigned sent;           /* packets since the last receive */
 	struct raw_rx rx;
 	struct raw_tx tx;
 	struct raw_out out;
 	uint8_t input[RAW_INPUT];
+
+	/* By call id / number of workers.  Main enters a call: no packet comes too early; the worker removes it. */
+	_Atomic(struct raw_call *) *calls;
 
 	/* under lock */
 	pthread_mutex_t lock;
@@ -199,19 +203,22 @@ struct raw {
 struct raw_worker *raw_worker_new(struct raw *raw, unsigned index, int fd);
 /* Ends the thread; all calls are detached. */
 void raw_worker_free(struct raw_worker *w);
-/* From main: wakes the worker for this call; with RAW_DETACH waits until it has let go of it. */
+/*
+ * From main: wakes the worker for this call.  RAW_ATTACH: its packets are known from now on, its line is read soon.
+ * RAW_DETACH: waits until the worker has let go of it.
+ */
 void raw_worker_want(struct raw_worker *w, struct raw_call *c, enum raw_want want);
 /* Does what main wants; true when there was something: any call may be gone then. */
 bool raw_worker_commands(struct raw_worker *w);
 /* Receives one batch, when there is one. */
 void raw_worker_receive(struct raw_worker *w);
 
-/* --- raw_call.c; in the worker's thread --- */
+/* --- raw_call.c; in the worker's thread, but for the first --- */
 
-void raw_call_attach(struct raw_call *c);
+/* conf and worker are set, all else is zero.  From main, before attach. */
+void raw_call_init(struct raw_call *c);
 /* Closes the line and leaves every list of the worker. */
 void raw_call_detach(struct raw_call *c);
-void raw_call_set_link(struct raw_call *c, uint32_t send_accm, uint32_t receive_accm);
 /* Judges, delivers and acknowledges the packets chained from c->first. */
 void raw_call_packets(struct raw_call *c, struct mono now);
 /* Gives up the gaps whose time is over. */
@@ -219,8 +226,9 @@ void raw_call_gaps(struct raw_worker *w, struct mono now);
 /* Sends the acknowledgments that waited long enough. */
 void raw_call_acks(struct raw_worker *w, struct mono now);
 
-/* --- raw_line.c; in the worker's thread --- */
+/* --- raw_line.c; in the worker's thread, but for the first --- */
 
+void raw_line_init(struct raw_call *c);
 void raw_line_start(struct raw_call *c);
 /* Frees what waits, closes the descriptor. */
 void raw_line_stop(struct raw_call *c);

@@ -145,7 +145,7 @@ static void check_version(const struct conf *c, struct conf_errors *errors)
 	unsigned version = priv_check_version(text);
 
 	if (!version)
-		conf_errors_add(errors, c->file, 0, "ppp.pppd", "%s --version does not say a version of pppd (status %d, "
+		conf_errors_add(errors, c->file, 0, "ppp.pppd", "%s --version names no version of pppd (status %d, "
 				"%s): is it pppd? (ppp.check = false leaves this check out)", c->ppp.pppd, status,
 				log_quote(quoted, sizeof quoted, text, strnlen(text, 80)));
 	else if (version < VERSION_FIRST)
@@ -209,8 +209,8 @@ static void check_mppe(const struct conf *c, int ppp, struct conf_errors *errors
 	if (r == 0)
 		return;
 	if (c->ppp.mppe == CONF_MPPE_REQUIRE)
-		conf_errors_add(errors, c->file, 0, "ppp.mppe", "the kernel has no MPPE (%s): modprobe ppp_mppe, or set "
-				"ppp.mppe to \"deny\"", strerror(-r));
+		conf_errors_add(errors, c->file, 0, "ppp.mppe", "the kernel has no MPPE (%s): modprobe ppp_mppe, or "
+				"set ppp.mppe to \"deny\"", strerror(-r));
 	else
 		log_warn("check", "mppe=missing hint=\"modprobe ppp_mppe\"");
 }
@@ -230,7 +230,7 @@ static void check_kernel(const struct conf *c, struct conf_errors *errors)
 static void warn_of_settings(void)
 {
 	if (check_number("/proc/sys/net/ipv4/ip_forward") == 0)
-		log_warn("check", "ip_forward=0 hint=\"clients reach this machine only; sysctl net.ipv4.ip_forward=1\"");
+		log_warn("check", "ip_forward=0 hint=\"clients reach only this machine: sysctl net.ipv4.ip_forward\"");
 }
 
 void priv_check_machine(const struct conf *c, unsigned live, struct conf_errors *errors)

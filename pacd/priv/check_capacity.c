@@ -117,7 +117,7 @@ static void check_files(const struct conf *c, struct conf_errors *errors)
 		return;
 	getrlimit(RLIMIT_NOFILE, &l);
 	conf_errors_add(errors, c->file, 0, "max_channels",
-			"%u calls need %llu descriptors, but the limit is %llu (RLIMIT_NOFILE; LimitNOFILE in the unit; "
+			"%u calls need %llu descriptors, but the limit is %llu (RLIMIT_NOFILE; the unit's LimitNOFILE; "
 			"sysctl fs.nr_open is %lld): raise it, or lower max_channels", c->max_channels,
 			(unsigned long long)need, (unsigned long long)l.rlim_max,
 			check_number("/proc/sys/fs/nr_open"));

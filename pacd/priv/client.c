@@ -170,7 +170,7 @@ static int send_msg(struct priv_client *p, const struct priv_msg *m)
 	if (!p->count)
 		r = seqmsg_send(p->fd, data, len, NULL, 0);
 	if (r != -EAGAIN)
-		return r;
+		return r == -ECONNRESET ? -EPIPE : r; /* it ended with messages of ours unread */
 	r = enqueue(p, data, len);
 	if (r == 0)
 		ev_io_start(p->loop, &p->writes);

@@ -19,7 +19,8 @@ struct priv_handlers {
 	void (*started)(void *ctx, const struct priv_started *m, int pty, int plugin, int log);
 	void (*exited)(void *ctx, const struct priv_exited *m);
 	void (*stop)(void *ctx);
-	void (*gone)(void *ctx); /* the root part is dead or spoke nonsense: end at once. Once; nothing comes after it */
+	/* The root part is dead or spoke nonsense: end at once. Comes once, nothing comes after it, and it may free. */
+	void (*gone)(void *ctx);
 };
 
 struct priv_client; /* opaque */
@@ -27,7 +28,10 @@ struct priv_client; /* opaque */
 /* Takes over fd. NULL without memory. */
 struct priv_client *priv_client_new(struct ev_loop *loop, int fd, const struct priv_handlers *handlers, void *ctx);
 void priv_client_free(struct priv_client *p);
-/* Each: 0; -ENOMEM; -ENOBUFS when the queue (bounded) is full; -EPIPE after gone(). A handler may call any but free. */
+/*
+ * Each: 0; -ENOMEM; -ENOBUFS when the queue (bounded) is full; -EPIPE when the root part is gone.
+ * A handler may call any of them; only gone() may free.
+ */
 int priv_client_open(struct priv_client *p, uint32_t generation, enum priv_socket socket, unsigned index);
 int priv_client_start_pppd(struct priv_client *p, uint32_t generation, uint64_t token, uint32_t peer_addr);
 int priv_client_signal_pppd(struct priv_client *p, uint64_t token, enum priv_signal signal);

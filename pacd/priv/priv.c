@@ -27,6 +27,12 @@ static void print_errors(const struct conf_errors *errors)
 		fprintf(stderr, "%s\n", errors->list[i]);
 }
 
+static void print_warnings(const struct conf_errors *warnings)
+{
+	for (size_t i = 0; i < warnings->n; i++)
+		fprintf(stderr, "warning: %s\n", warnings->list[i]);
+}
+
 /* Files and machine; what is wrong has been printed when it is not 0. */
 static int load(struct priv_files *files, const char *conf_file, unsigned live)
 {
@@ -53,6 +59,10 @@ int priv_check(const char *conf_file)
 	/* A daemon may be running on it, with any number of calls. */
 	if (load(&files, conf_file, UINT_MAX) < 0)
 		return EXIT_FAILURE;
+	print_warnings(&files.conf->warnings);
+	if (files.users)
+		print_warnings(&files.users->warnings);
+	printf("%s: good\n", conf_file);
 	priv_files_clear(&files);
 	return EXIT_SUCCESS;
 }

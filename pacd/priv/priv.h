@@ -34,8 +34,8 @@ struct priv_files {
 };
 
 /*
- * Reads and parses the files and checks what they name: pppd, plugin, options file, users file and its mode, `user`, the
- * control socket's folder.  0, or -1 with errors added and nothing kept.
+ * Reads and parses the files and checks what they name: pppd, plugin, options file, users file and its mode, `user`,
+ * the control socket's folder and owners.  0, or -1 with errors added and nothing kept.
  */
 int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_errors *errors);
 void priv_files_clear(struct priv_files *f);
@@ -65,7 +65,7 @@ struct priv_argv {
 };
 
 /*
- * pppd's argument vector for a call from peer_addr, from the configuration and typed fields only; the plugin comes last.
+ * pppd's argument vector for a call from peer_addr, from the configuration and typed fields only; the plugin is last.
  * 0; -E2BIG; -EINVAL when neither ppp.local nor a pool gives a local address.
  */
 int priv_argv_build(struct priv_argv *a, const struct conf *c, uint32_t peer_addr);

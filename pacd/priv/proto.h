@@ -68,7 +68,7 @@ struct priv_conf {
 	uint32_t generation; /* 1 at the start; never used twice */
 	uint8_t ok;          /* 1: fds are the files; 0: one fd, the error texts */
 	uint8_t has_users;   /* 0 when not ok */
-	uint8_t detach;      /* 1: after PRIV_READY main leaves the terminal: stderr to /dev/null, unless it logs there */
+	uint8_t detach;      /* 1: after PRIV_READY main leaves the terminal: no stderr, unless it logs there */
 };
 
 struct priv_opened {

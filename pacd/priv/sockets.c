@@ -6,6 +6,8 @@
  */
 #include "pacd/priv/sockets.h"
 
+#include "common/ctl_proto.h"
+
 #include "pacd/priv/priv.h"
 
 #include <errno.h>
@@ -117,12 +119,6 @@ static int make_folder(const char *path)
 	return mkdir(dirname(copy), FOLDER_MODE) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* connect(2) needs the right to write; who may only read is told apart by main, by the peer's credentials. */
-static mode_t inode_mode(unsigned mode)
-{
-	return (mode & 0666) | (mode & 0444) >> 1;
-}
-
 static int set_owner(const struct conf_control *control)
 {
 	uid_t uid = 0;
@@ -165,7 +161,7 @@ static int open_control(const struct conf *c, int *fd)
 	r = bind(*fd, (struct sockaddr *)&sun, sizeof sun) < 0 ? -errno : 0;
 	umask(old);
 	r = r < 0 ? r : set_owner(&c->control);
-	if (r == 0 && (chmod(sun.sun_path, inode_mode(c->control.mode)) < 0 || listen(*fd, CONTROL_BACKLOG) < 0))
+	if (r == 0 && (chmod(sun.sun_path, ctl_socket_mode(c->control.mode)) < 0 || listen(*fd, CONTROL_BACKLOG) < 0))
 		r = -errno;
 	return r;
 }

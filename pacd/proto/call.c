@@ -39,7 +39,6 @@ enum rule {
 	CDN_CALL_ID,
 	CDN_LOCAL,
 	CDN_ASKED,
-	START_DATA,
 	STOP_DATA,
 	SET_ACCM,
 	SUSPECT,
@@ -67,7 +66,6 @@ static const struct {
 	[CDN_CALL_ID] = { CALL_ACT_SEND_CDN, CDN_ERROR, MSG_ERR_BAD_CALL_ID, FIXED },
 	[CDN_LOCAL] = { CALL_ACT_SEND_CDN, CDN_ADMIN, 0, FIXED },
 	[CDN_ASKED] = { CALL_ACT_SEND_CDN, CDN_REQUEST, 0, FIXED },
-	[START_DATA] = { CALL_ACT_START_DATA, 0, 0, FIXED },
 	[STOP_DATA] = { CALL_ACT_STOP_DATA, 0, 0, FIXED },
 	[SET_ACCM] = { CALL_ACT_SET_ACCM, 0, 0, FIXED },
 	[SUSPECT] = { CALL_ACT_SUSPECT, 0, 0, FIXED },
@@ -105,8 +103,7 @@ static const struct cell table[CALL_STATES][INPUTS] = {
 		[CALL_EV_RING] = { CALL_WAIT_CS_ANS, { NONE } },
 		[CALL_EV_ICRP] = { CALL_WAIT_CS_ANS, { NONE } },
 		[CALL_EV_ICRP_BAD] = { CALL_WAIT_CS_ANS, { NONE } },
-		/* Data first: the PNS may send its first packet right behind the OCRP. */
-		[CALL_EV_ANSWERED] = { CALL_ESTABLISHED, { START_DATA, OCRP_CONNECT } },
+		[CALL_EV_ANSWERED] = { CALL_ESTABLISHED, { OCRP_CONNECT } },
 		[CALL_EV_LINE_FAILED] = { CALL_CLOSED, { OCRP_REFUSE, HANGUP, END } },
 		[CALL_EV_LINE_DOWN] = { CALL_CLOSED, { OCRP_NO_ANSWER, HANGUP, END } },
 		[CALL_EV_TIME_OUT] = { CALL_CLOSED, { OCRP_LATE, HANGUP, END } },
@@ -143,7 +140,7 @@ static const struct cell table[CALL_STATES][INPUTS] = {
 		[CALL_EV_RING] = { CALL_WAIT_ANSWER, { NONE } },
 		[CALL_EV_ICRP] = { CALL_WAIT_ANSWER, { NONE } },
 		[CALL_EV_ICRP_BAD] = { CALL_WAIT_ANSWER, { NONE } },
-		[CALL_EV_ANSWERED] = { CALL_ESTABLISHED, { START_DATA, ICCN } },
+		[CALL_EV_ANSWERED] = { CALL_ESTABLISHED, { ICCN } },
 		[CALL_EV_LINE_FAILED] = { CALL_CLOSED, { CDN_LOST, HANGUP, END } },
 		[CALL_EV_LINE_DOWN] = { CALL_CLOSED, { CDN_LOST, HANGUP, END } },
 		/* The PNS has replied: what is late is the line, so the control connection is not to blame. */
@@ -156,7 +153,10 @@ static const struct cell table[CALL_STATES][INPUTS] = {
 		[IN_ICRP_REFUSED] = { CALL_WAIT_ANSWER, { NONE } },
 		[IN_LINE_BROKEN] = { CALL_CLOSED, { CDN_BROKEN, HANGUP, END } },
 	},
-	/* The CDN goes out at once, not after the line is down (TIM-08). */
+	/*
+	 * The CDN goes out at once, not after the line is down (TIM-08).  Then the line learns why it ends, and only after
+	 * that its descriptor is closed, which it would take for a hang-up of its own.
+	 */
 	[CALL_ESTABLISHED] = {
 		[CALL_EV_OCRQ] = { CALL_ESTABLISHED, { NONE } },
 		[CALL_EV_OCRQ_BAD] = { CALL_ESTABLISHED, { NONE } },
@@ -164,16 +164,16 @@ static const struct cell table[CALL_STATES][INPUTS] = {
 		[CALL_EV_ICRP] = { CALL_ESTABLISHED, { NONE } },
 		[CALL_EV_ICRP_BAD] = { CALL_ESTABLISHED, { NONE } },
 		[CALL_EV_ANSWERED] = { CALL_ESTABLISHED, { NONE } },
-		[CALL_EV_LINE_FAILED] = { CALL_CLOSED, { CDN_LOST, STOP_DATA, HANGUP, END } },
-		[CALL_EV_LINE_DOWN] = { CALL_CLOSED, { CDN_LOST, STOP_DATA, HANGUP, END } },
+		[CALL_EV_LINE_FAILED] = { CALL_CLOSED, { CDN_LOST, HANGUP, STOP_DATA, END } },
+		[CALL_EV_LINE_DOWN] = { CALL_CLOSED, { CDN_LOST, HANGUP, STOP_DATA, END } },
 		[CALL_EV_TIME_OUT] = { CALL_ESTABLISHED, { NONE } },
 		[CALL_EV_WITHDRAW] = { CALL_ESTABLISHED, { NONE } },
-		[CALL_EV_CCRQ] = { CALL_CLOSED, { CDN_ASKED, STOP_DATA, HANGUP, END } },
-		[CALL_EV_LOCAL] = { CALL_CLOSED, { CDN_LOCAL, STOP_DATA, HANGUP, END } },
-		[CALL_EV_CTRL_LOST] = { CALL_CLOSED, { STOP_DATA, HANGUP, END } },
+		[CALL_EV_CCRQ] = { CALL_CLOSED, { CDN_ASKED, HANGUP, STOP_DATA, END } },
+		[CALL_EV_LOCAL] = { CALL_CLOSED, { CDN_LOCAL, HANGUP, STOP_DATA, END } },
+		[CALL_EV_CTRL_LOST] = { CALL_CLOSED, { HANGUP, STOP_DATA, END } },
 		[CALL_EV_SLI] = { CALL_ESTABLISHED, { SET_ACCM } },
 		[IN_ICRP_REFUSED] = { CALL_ESTABLISHED, { NONE } },
-		[IN_LINE_BROKEN] = { CALL_CLOSED, { CDN_BROKEN, STOP_DATA, HANGUP, END } },
+		[IN_LINE_BROKEN] = { CALL_CLOSED, { CDN_BROKEN, HANGUP, STOP_DATA, END } },
 	},
 	[CALL_CLOSED] = {
 		[CALL_EV_OCRQ] = { CALL_CLOSED, { NONE } },

@@ -28,7 +28,7 @@ enum call_event_type {
 	CALL_EV_RING,        /* incoming, authorized, the control connection is up */
 	CALL_EV_ICRP,        /* result is the message's */
 	CALL_EV_ICRP_BAD,    /* accepted, but its PNS id collides (CALL-IN-13) */
-	CALL_EV_ANSWERED,    /* the line is up: speed, framing */
+	CALL_EV_ANSWERED,    /* the line is up, and frames may flow already (GRE-20) */
 	CALL_EV_LINE_FAILED, /* could not be dialled or answered: result (of OCRP, when dialling), error, cause */
 	CALL_EV_LINE_DOWN,   /* the line or its user ended: error non-zero for a failure of ours; cause */
 	CALL_EV_TIME_OUT,    /* outgoing: the dial timer; incoming: no ICRP for 60 s, or the line not answered */
@@ -54,8 +54,7 @@ enum call_action_type {
 	CALL_ACT_SEND_ICRQ,
 	CALL_ACT_SEND_ICCN,
 	CALL_ACT_SEND_CDN,    /* result, error, cause */
-	CALL_ACT_START_DATA,  /* frames may flow */
-	CALL_ACT_STOP_DATA,
+	CALL_ACT_STOP_DATA,   /* no frame any more; the line's descriptor may be closed */
 	CALL_ACT_SET_ACCM,
 	CALL_ACT_SUSPECT,     /* close the whole control connection (TIM-05) */
 	CALL_ACT_END,         /* the call is over: always last, and once */
@@ -81,8 +80,9 @@ struct call {
 void call_init(struct call *c);
 /*
  * The only function that changes the state; an event that has no meaning in a state leaves it and yields nothing.
- * Execute the actions in order: data start before the message that tells of them (GRE-20), and a CDN goes out
- * before anything is hung up (TIM-08).  Every OCRQ gets exactly one OCRP, unless a CCRQ or the end of the control
+ * Execute the actions in order: a CDN goes out before anything is hung up (TIM-08), and the line is told before its
+ * data stop.  The data path is started before CALL_EV_ANSWERED: that can fail, and the PNS may send its first packet
+ * right behind the message that tells of it.  Every OCRQ gets exactly one OCRP, unless a CCRQ or the end of the control
  * connection comes first (section 3.2.4).
  */
 void call_step(struct call *c, const struct call_event *ev, struct call_actions *out);

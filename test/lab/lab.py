@@ -13,7 +13,9 @@ import pathlib
 import re
 import shlex
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -136,6 +138,60 @@ class Network:
         self.hosts.clear()
 
 
+class Sniffer:
+    """What passes one interface of a host, in both directions."""
+
+    def __init__(self, host, dev):
+        with host.inside():
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.sock.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
+        self.sock.bind((dev, 0))
+        self.sock.setblocking(False)
+
+    def frames(self):
+        """All that came since the last look."""
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(self.sock.recv(65536))
+        return found
+
+
+def transfer(source, target, address, size, deadline=DEADLINE):
+    """Moves that many random octets over TCP from one host to an address of another; they must come whole."""
+    with target.inside():
+        listener = socket.create_server((address, 0))
+    with source.inside():
+        out = socket.socket()
+    listener.settimeout(deadline)
+    out.settimeout(deadline)
+    out.connect(listener.getsockname())
+    connection, _ = listener.accept()
+    connection.settimeout(deadline)
+    data = os.urandom(size)
+    got = []
+
+    def receive():
+        got.extend(iter(lambda: connection.recv(65536), b""))
+
+    reader = threading.Thread(target=receive, daemon=True)
+    reader.start()
+    out.sendall(data)
+    out.shutdown(socket.SHUT_WR)
+    reader.join(deadline)
+    assert b"".join(got) == data, f"{sum(map(len, got))} of {size} octets came"
+    for sock in (out, connection, listener):
+        sock.close()
+
+
+def load_nft(host, wan):
+    """conf/pacd.nft with the name of that host's outer interface."""
+    rules = (TOP / "conf/pacd.nft").read_text()
+    assert rules.count('define wan = "eth0"') == 1
+    run("modprobe", "-a", "nf_nat_pptp", "nf_conntrack_pptp", check=False)  # a direct lab has them loaded, or built in
+    host.run("nft", "-f", "-", input=rules.replace('"eth0"', f'"{wan}"'))
+
+
 USERS = """
 users = (
     { name = "alice"; secret = "wonderland"; },
@@ -238,6 +294,9 @@ class Pacd:
     def sessions(self):
         return self.ctl("show", "sessions")
 
+    def status(self):
+        return self.ctl("show", "status")
+
     def main_pid(self):
         """The unprivileged process."""
         for pid in children(self.root_pid()):
@@ -325,6 +384,11 @@ class Client:
     def wait_end(self, deadline=DEADLINE):
         self.process.wait(deadline)
         return self.process.returncode
+
+    def reach(self, address="10.99.0.1", deadline=DEADLINE):
+        """Waits for an answer through this very tunnel: other clients of its host may have the same far end."""
+        ping = ("ping", "-n", "-c", "1", "-W", "2", "-I", self.ifname, address)
+        wait_for(lambda: self.host.run(*ping, check=False).returncode == 0, f"{address} answers {self.ifname}", deadline)
 
     def address(self):
         found = re.findall(r"local  IP address (\S+)", self.log())

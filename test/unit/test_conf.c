@@ -212,6 +212,11 @@ static const struct bad bad[] = {
 	  "reserved addresses of that pool\n" },
 	{ "pools = ( { name = \"a\"; local = \"10.0.0.1\"; ranges = [ \"10.0.0.2-99\",\n\"10.0.0.99\" ]; } );",
 	  "f:2: pools[0].ranges[1]: overlaps pools[0].ranges[0] at 10.0.0.99; an address may be in one range only\n" },
+	/* of three the first lies apart, and the second reaches over the third */
+	{ "pools = ( { name = \"a\"; local = \"10.0.0.1\"; ranges = [ \"10.0.0.2\", \"10.0.1.0-99\", \"10.0.1.5\",\n"
+	  "\"10.0.1.7-8\" ]; } );",
+	  "f:1: pools[0].ranges[2]: overlaps pools[0].ranges[1] at 10.0.1.5; an address may be in one range only\n"
+	  "f:2: pools[0].ranges[3]: overlaps pools[0].ranges[1] at 10.0.1.7; an address may be in one range only\n" },
 	{ "pools = ( { name = \"a\"; local = \"10.0.0.1\"; ranges = [ \"10.0.0.50\" ]; },\n"
 	  "{ name = \"a\"; local = \"10.0.0.1\"; ranges = [ \"10.0.0.0/24\" ]; } );",
 	  "f:2: pools[1].name: pools[0] has the name \"a\" already; give another one\n"

@@ -311,7 +311,8 @@ END_TEST
 
 START_TEST(test_bits)
 {
-	static const uint32_t sizes[] = { 0, 1, 63, 64, 65, 4095, 4096, 4097, 262143, 262144, 262145, POOL_BITS_MAX };
+	static const uint32_t sizes[] = { 0, 1, 63, 64, 65, 128, 4095, 4096, 4097, 6400, 262143, 262144, 262145, 286720,
+					  POOL_BITS_MAX };
 	struct pool_bits b;
 
 	ck_assert_int_eq(pool_bits_init(&b, POOL_BITS_MAX + 1), -EINVAL);

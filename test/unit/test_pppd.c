@@ -107,8 +107,9 @@ START_TEST(no_session_leader)
 	unsigned pid, pgrp, session;
 	int tty;
 
-	ck_assert_int_eq(sscanf(said_by("cut -d ' ' -f 1,5,6,7 /proc/$$/stat >&2"), "%u %u %u %d", &pid, &pgrp, &session,
-				&tty), 4);
+	const char *text = said_by("cut -d ' ' -f 1,5,6,7 /proc/$$/stat >&2");
+
+	ck_assert_int_eq(sscanf(text, "%u %u %u %d", &pid, &pgrp, &session, &tty), 4);
 	ck_assert_uint_eq(pgrp, pid);
 	ck_assert_uint_eq(session, (unsigned)getsid(0));
 	ck_assert_uint_ne(session, pid);
@@ -117,6 +118,7 @@ END_TEST
 
 START_TEST(signals_and_places_are_plain)
 {
+	unsigned long long blocked, ignored;
 	sigset_t block;
 	const char *text;
 
@@ -125,7 +127,12 @@ START_TEST(signals_and_places_are_plain)
 	signal(SIGPIPE, SIG_IGN);
 	text = said_by("pwd >&2; umask >&2; ulimit -n >&2; exec grep -E 'Sig(Blk|Ign)' /proc/self/status >&2");
 	ck_assert_ptr_nonnull(strstr(text, "/\n0022\n"));
-	ck_assert_msg(strstr(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n") != NULL, "%s", text);
+	text = strstr(text, "SigBlk:");
+	ck_assert_ptr_nonnull(text);
+	ck_assert_int_eq(sscanf(text, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored), 2);
+	ck_assert_uint_eq(blocked, 0);
+	/* 32 and 33 are the C library's own: it lets nobody touch them, and some test runners ignore them. */
+	ck_assert_uint_eq(ignored & ~(3ull << 31), 0);
 }
 END_TEST
 
@@ -248,8 +255,9 @@ END_TEST
 static Suite *suite(void)
 {
 	const TTest *const tests[] = {
-		arguments_are_those_of_the_configuration, environment_is_clean, descriptors_are_0_to_3, no_session_leader,
-		signals_and_places_are_plain, pty_is_raw, plugin_socket_reaches, exit_status_and_token,
+		arguments_are_those_of_the_configuration, environment_is_clean, descriptors_are_0_to_3,
+		no_session_leader, signals_and_places_are_plain, pty_is_raw, plugin_socket_reaches,
+		exit_status_and_token,
 		not_executable_is_said, tokens_are_unique_and_signals_find_theirs, nothing_is_left_behind, NULL,
 	};
 	Suite *s = suite_create("pppd");

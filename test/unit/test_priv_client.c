@@ -133,7 +133,8 @@ START_TEST(requests)
 	ck_assert_int_eq(priv_client_reload(client), 0);
 	ck_assert_int_eq(priv_client_ready(client), 0);
 	m = asked();
-	ck_assert(m.type == PRIV_OPEN && m.open.generation == 1 && m.open.socket == PRIV_SOCKET_GRE && m.open.index == 2);
+	ck_assert(m.type == PRIV_OPEN && m.open.generation == 1);
+	ck_assert(m.open.socket == PRIV_SOCKET_GRE && m.open.index == 2);
 	m = asked();
 	ck_assert(m.type == PRIV_START_PPPD && m.start_pppd.generation == 3 && m.start_pppd.token == 4 &&
 		  m.start_pppd.peer_addr == 5);

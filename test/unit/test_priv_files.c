@@ -228,7 +228,8 @@ START_TEST(machine)
 	expect_error("ppp.pppd: ", "whatever");
 	check_with("test \"$1\" = --version && echo pppd version 2.5.2 || { echo unrecognized option; exit 2; }");
 	expect_error("ppp.plugin: ", "unrecognized option");
-	check_with("test \"$1\" = --version && echo pppd version 2.5.2 || { echo pacd.so for pppd; test \"$PACD_PLUGIN_CHECK\"; }");
+	check_with("test \"$1\" = --version && echo pppd version 2.5.2 ||\n"
+		   "{ echo pacd.so for pppd; test \"$PACD_PLUGIN_CHECK\"; }");
 	for (size_t i = 0; i < errors.n; i++)
 		ck_assert_ptr_null(strstr(errors.list[i], "pacd.conf: ppp."));
 }

@@ -393,8 +393,10 @@ START_TEST(priv_is_gone)
 {
 	int status;
 
+	write_file("pppd", 0700, "#!/bin/sh\necho up >&2\nexec sleep 1000\n");
 	take_first();
 	ck_assert_int_eq(started(1, 1), 0);
+	ck_assert(readable(raw.fds[2])); /* it is past its own start */
 	kill(server, SIGKILL);
 	ck_assert_int_eq(waitpid(server, &status, 0), server);
 	/* Its end shows at the pty: nobody holds the slave any more. */
@@ -506,7 +508,8 @@ static Suite *suite(void)
 						    main_may_refuse_a_reload, NULL });
 	add(s, "sockets", (const TTest *const[]){ listens, taken_port_is_an_error, raw_sockets, control_socket,
 						  control_name_is_taken, NULL });
-	add(s, "pppd", (const TTest *const[]){ pppd_lives_and_exits, pppds_are_bounded, main_is_gone, priv_is_gone, NULL });
+	add(s, "pppd", (const TTest *const[]){ pppd_lives_and_exits, pppds_are_bounded, main_is_gone,
+					       priv_is_gone, NULL });
 	add(s, "life", (const TTest *const[]){ ready_is_told_once, start_that_fails, stop_twice_forces, NULL });
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
