@@ -4,10 +4,14 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +37,18 @@ void log_open(const char *ident, enum log_target target, enum log_level level)
 	state.level = level;
 	if (target == LOG_TO_SYSLOG)
 		openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+static bool stderr_is_null(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+enum log_target log_target_detached(enum log_target target)
+{
+	return target == LOG_TO_JOURNAL || (target == LOG_TO_STDERR && stderr_is_null()) ? LOG_TO_SYSLOG : target;
 }
 
 void log_set_level(enum log_level level)
@@ -83,6 +99,29 @@ const char *log_level_word(enum log_level level)
 	return level_words[level];
 }
 
+/* Lines that were dropped since a reader of the log was last seen to keep up. */
+static _Atomic unsigned dropped;
+
+/*
+ * A pipe or socket whose reader has stopped must not stop us: the line is dropped and counted.  The description is
+ * shared with others, so that O_NONBLOCK cannot be set on it.
+ */
+static void put_stderr(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	unsigned lost;
+
+	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT)) {
+		dropped++;
+		return;
+	}
+	lost = atomic_exchange(&dropped, 0);
+	if (lost && dprintf(STDERR_FILENO, "log-dropped lines=%u hint=\"the reader of the log did not keep up\"\n", lost) < 0)
+		return; /* there is nowhere left to say so */
+	if (write(STDERR_FILENO, line, len) < 0)
+		return;
+}
+
 /* One write() a line, so that lines of several threads and processes do not mix. */
 static void write_stderr(enum log_level level, const char *line)
 {
@@ -104,8 +143,7 @@ static void write_stderr(enum log_level level, const char *line)
 		n = sizeof out - 1;
 		out[n - 1] = '\n';
 	}
-	if (write(STDERR_FILENO, out, (size_t)n) < 0)
-		return; /* there is nowhere left to say so */
+	put_stderr(out, (size_t)n);
 }
 
 __attribute__((format(printf, 3, 0)))
@@ -159,7 +197,8 @@ char *log_quote(char *out, size_t size, const void *octets, size_t len)
 	}
 	out[n++] = '"';
 	for (size_t i = 0; i < len; i++) {
-		bool plain = p[i] >= ' ' && p[i] < 0x7f && p[i] != '"' && p[i] != '\\';
+		/* `=` as well, so that no text can look like a field to a program that searches the line. */
+		bool plain = p[i] >= ' ' && p[i] < 0x7f && p[i] != '"' && p[i] != '\\' && p[i] != '=';
 
 		if (n + (plain ? 1 : 4) > size - 2)
 			break;

@@ -18,6 +18,11 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_JOURNAL };
 
 /* `ident` is kept, not copied.  The journal is reached through stderr with "<N>" prefixes. */
 void log_open(const char *ident, enum log_target target, enum log_level level);
+/*
+ * What to open instead in a process that left its terminal: the journal reads no stderr of ours then, but syslog; and
+ * so it is for stderr once that leads to /dev/null.
+ */
+enum log_target log_target_detached(enum log_target target);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /* Every line goes here instead, when set; for tests. */
@@ -37,7 +42,7 @@ void log_debug(const char *event, const char *fmt, ...) __attribute__((format(pr
 #define LOG_QUOTED(n) ((n) * 4 + 3)
 
 /*
- * Writes the octets as a value that is safe in a log line: in double quotes, `"`, `\`
+ * Writes the octets as a value that is safe in a log line: in double quotes, `"`, `\`, `=`
  * and everything outside printable ASCII as \xNN.  Cut to fit `size`, always terminated.
  * Returns `out`.
  */

@@ -66,6 +66,7 @@ int seqmsg_recv(int fd, struct seqmsg *m)
 	ssize_t n;
 
 	m->len = m->nfds = 0;
+	m->cut = false;
 	do
 		n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -76,10 +77,14 @@ int seqmsg_recv(int fd, struct seqmsg *m)
 		seqmsg_clear(m);
 		return -EPIPE;
 	}
-	if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	m->cut = mh.msg_flags & MSG_CTRUNC;
+	/* More descriptors than there may be are the sender's fault; fewer than it sent are a shortage of ours. */
+	if ((mh.msg_flags & MSG_TRUNC) || (m->cut && m->nfds == SEQMSG_FDS)) {
 		seqmsg_clear(m);
 		return -EBADMSG;
 	}
+	if (m->cut)
+		seqmsg_clear(m);
 	m->len = (size_t)n;
 	return 0;
 }

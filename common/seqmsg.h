@@ -6,6 +6,7 @@
 #ifndef PACD_COMMON_SEQMSG_H
 #define PACD_COMMON_SEQMSG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct seqmsg {
 	size_t len;
 	int fds[SEQMSG_FDS];
 	size_t nfds;
+	bool cut; /* this process has no room for the message's descriptors: none is kept */
 };
 
 /* A connected pair, close-on-exec; both ends blocking.  0 or -errno. */
@@ -25,7 +27,8 @@ int seqmsg_pair(int fds[2]);
 int seqmsg_send(int fd, const void *data, size_t len, const int *fds, size_t nfds);
 /*
  * 0 with the message and the descriptors, which the caller owns now; -EAGAIN;
- * -EPIPE at end of file; -EBADMSG for a message that was cut (its descriptors are closed).
+ * -EPIPE at end of file; -EBADMSG for a message of more than SEQMSG_MAX octets or SEQMSG_FDS descriptors (which are
+ * closed).  A process at its own limit of descriptors still gets the data, with `cut`.
  */
 int seqmsg_recv(int fd, struct seqmsg *m);
 /* Takes descriptor i out of the message: the caller owns it. -1 where there is none. */

@@ -41,10 +41,13 @@ static const struct conf_key log_keys[] = {
 };
 
 static const struct conf_key limits_keys[] = {
+	KEY("connections", uint, limits.connections, .max = 1000000),
 	KEY("connections_per_peer", uint, limits.connections_per_peer, .max = COUNT_MAX),
 	KEY("calls_per_peer", uint, limits.calls_per_peer, .max = COUNT_MAX),
 	KEY("calls_per_connection", uint, limits.calls_per_connection, .max = COUNT_MAX),
 	KEY("pending", uint, limits.pending, .max = COUNT_MAX),
+	KEY("pending_per_peer", uint, limits.pending_per_peer, .max = COUNT_MAX),
+	KEY("call_rate_per_peer", uint, limits.call_rate_per_peer, .max = COUNT_MAX),
 	{ 0 },
 };
 
@@ -54,6 +57,7 @@ static const struct conf_key peers_keys[] = {
 	{ 0 },
 };
 
+#define CONNECTIONS_SPARE 512
 #define TIMER_RANGE .min = 10, .max = DAY_S * 1000
 
 static const struct conf_key timers_keys[] = {
@@ -61,6 +65,9 @@ static const struct conf_key timers_keys[] = {
 	KEY("reply", seconds, timers.reply_ms, TIMER_RANGE),
 	KEY("echo_idle", seconds, timers.echo_idle_ms, TIMER_RANGE),
 	KEY("echo_reply", seconds, timers.echo_reply_ms, TIMER_RANGE),
+	KEY("dial", seconds, dial_ms, TIMER_RANGE),
+	KEY("login", seconds, login_ms, TIMER_RANGE),
+	KEY("ack_timeout_max", seconds, ack_timeout_max_ms, .min = 100, .max = 60000),
 	{ 0 },
 };
 
@@ -146,9 +153,13 @@ static void numbers_default(struct conf *c)
 	c->log_target = LOG_TO_STDERR;
 	c->log_level = LOG_LEVEL_INFO;
 	c->limits = (struct conf_limits){ .connections_per_peer = 64, .calls_per_peer = 64,
-					  .calls_per_connection = 64, .pending = 256 };
+					  .calls_per_connection = 64, .pending = 256, .pending_per_peer = 16,
+					  .call_rate_per_peer = 20 };
 	c->timers = (struct ctrl_timers){ .start_ms = 60000, .reply_ms = 60000,
 					  .echo_idle_ms = 60000, .echo_reply_ms = 60000 };
+	c->dial_ms = 60000;
+	c->login_ms = 60000;
+	c->ack_timeout_max_ms = 10000;
 	c->drain_s = 15;
 	c->quarantine_s = 30;
 	c->window = 64;
@@ -186,6 +197,9 @@ static struct conf *conf_new(const char *file)
 {
 	struct conf *c = calloc(1, sizeof *c);
 
+	if (c)
+		c->refs = 1;
+
 	if (!c)
 		return NULL;
 	conf_errors_init(&c->warnings);
@@ -196,9 +210,17 @@ static struct conf *conf_new(const char *file)
 	return NULL;
 }
 
+struct conf *conf_hold(const struct conf *c)
+{
+	struct conf *held = (struct conf *)(uintptr_t)c; /* all but its count stays as it is */
+
+	held->refs++;
+	return held;
+}
+
 void conf_free(struct conf *c)
 {
-	if (!c)
+	if (!c || --c->refs)
 		return;
 	conf_walk_clear(root_keys, c);
 	conf_errors_clear(&c->warnings);
@@ -214,6 +236,13 @@ static void pools_complete(struct conf *c)
 			c->pools[i].local = c->ppp.local;
 }
 
+/* A connection for each call, and room for those that have none yet. */
+static void limits_complete(struct conf *c)
+{
+	if (!c->limits.connections)
+		c->limits.connections = c->max_channels + CONNECTIONS_SPARE;
+}
+
 static void tree_read(struct conf_ctx *ctx, struct conf *c, const char *text, size_t len)
 {
 	config_t tree;
@@ -221,6 +250,7 @@ static void tree_read(struct conf_ctx *ctx, struct conf *c, const char *text, si
 	if (conf_text_read(ctx, &tree, text, len) == 0) {
 		conf_walk(ctx, root_keys, config_root_setting(&tree), c);
 		pools_complete(c);
+		limits_complete(c);
 		conf_check(ctx, c, &tree);
 	}
 	conf_text_clear(&tree);

@@ -57,9 +57,12 @@ struct conf_control {
 };
 
 struct conf_limits {
+	unsigned connections; /* control connections of all peers; never 0 */
 	unsigned connections_per_peer, calls_per_peer; /* 0: no limit */
 	unsigned pending; /* connections of all peers that are not established; 0: no limit */
+	unsigned pending_per_peer;
 	unsigned calls_per_connection;
+	unsigned call_rate_per_peer; /* Outgoing-Call-Requests a second from one address; 0: no limit */
 };
 
 struct conf_ppp {
@@ -83,6 +86,7 @@ struct conf_aaa {
 };
 
 struct conf {
+	unsigned refs; /* see conf_hold() */
 	char *file; /* its name, for messages */
 	struct endpoint *listen;
 	size_t nlisten;
@@ -95,6 +99,9 @@ struct conf {
 	struct addr_range *allow, *deny; /* deny goes first; an empty allow list allows all */
 	size_t nallow, ndeny;
 	struct ctrl_timers timers;  /* start, reply, echo_idle, echo_reply */
+	int64_t dial_ms;            /* for a line to answer (TIM-05) */
+	int64_t login_ms;           /* from the call's answer to an accepted login */
+	int64_t ack_timeout_max_ms; /* MaxTimeOut of RFC 2637 section 4.4 */
 	unsigned drain_s;           /* bound of a polite shutdown */
 	unsigned quarantine_s;      /* a call id rests this long after use */
 	char hostname[MSG_TEXT];    /* SCCRP; default: the host's own name */
@@ -143,6 +150,9 @@ char *conf_errors_join(const struct conf_errors *e);
 
 /* NULL with at least one error added, or the snapshot, which the caller frees. */
 struct conf *conf_parse(const char *file, const char *text, size_t len, struct conf_errors *errors);
+/* Calls keep the snapshot that they began with: one more holder. One thread only. */
+struct conf *conf_hold(const struct conf *c);
+/* The last holder's frees it; NULL is allowed. */
 void conf_free(struct conf *c);
 /* Likewise for the users file; pools named in it must stand in `c`. Secrets are wiped when freed. */
 struct conf_users *conf_users_parse(const char *file, const char *text, size_t len, const struct conf *c,

@@ -49,6 +49,7 @@ static void tell_session(void *arg, const struct session_view *v)
 		.traffic = v->stats, .session_timeout_s = v->session_timeout, .idle_timeout_s = v->idle_timeout,
 		.has_idle = v->idle_s >= 0, .idle_s = v->idle_s >= 0 ? (uint64_t)v->idle_s : 0,
 		.pppd = (pid_t)v->pid, .pool = v->pool, .data_path = v->datapath,
+		.send_accm = v->send_accm, .receive_accm = v->receive_accm,
 	};
 
 	walk->fn(walk->arg, &s);

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	int c;
 
 	if (argc > 0 && !strcmp(argv[0], PRIV_MAIN_ROLE))
-		return pacd_run();
+		return pacd_run(argc > 1 ? argv[1] : PACD_CONF_PATH);
 	while ((c = getopt_long(argc, argv, "c:fthV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':

@@ -57,7 +57,8 @@ static void configure_conns(struct pacd *p)
 	struct conn_settings settings = {
 		.timers = c->timers,
 		.self = { .max_channels = (uint16_t)c->max_channels, .firmware = FIRMWARE, .accept_minor = true },
-		.connections_per_peer = c->limits.connections_per_peer, .pending = c->limits.pending,
+		.connections = c->limits.connections, .connections_per_peer = c->limits.connections_per_peer,
+		.pending = c->limits.pending, .pending_per_peer = c->limits.pending_per_peer,
 		.one_per_peer = c->one_connection_per_peer,
 	};
 
@@ -65,8 +66,6 @@ static void configure_conns(struct pacd *p)
 	msg_text_set(settings.self.vendor, sizeof settings.self.vendor, VENDOR);
 	conns_configure(p->conns, &settings);
 }
-
-static void on_drained(struct ev_loop *loop, struct ev_prepare *w, int revents);
 
 static void build_sessions(struct pacd *p)
 {
@@ -150,6 +149,7 @@ static void open_inner(struct pacd *p)
 {
 	p->gre_fds = calloc(p->conf->workers, sizeof *p->gre_fds);
 	p->listeners = calloc(p->conf->nlisten, sizeof *p->listeners);
+	p->nlisteners = p->conf->nlisten;
 	if (!p->gre_fds || !p->listeners) {
 		fail(p, "memory", ENOMEM, "");
 		return;
@@ -262,11 +262,11 @@ static char *read_copy(int fd, size_t *len)
 	return text;
 }
 
-static struct conf *parse_conf(int fd, struct conf_errors *errors)
+static struct conf *parse_conf(const char *file, int fd, struct conf_errors *errors)
 {
 	size_t len;
 	char *text = read_copy(fd, &len);
-	struct conf *c = text ? conf_parse("pacd.conf", text, len, errors) : NULL;
+	struct conf *c = text ? conf_parse(file, text, len, errors) : NULL;
 
 	free(text);
 	return c;
@@ -369,7 +369,7 @@ static bool conf_taken(struct pacd *p, const struct priv_conf *m, int conf_fd, i
 	bool ok;
 
 	conf_errors_init(&errors);
-	conf = parse_conf(conf_fd, &errors);
+	conf = parse_conf(p->conf_file, conf_fd, &errors);
 	if (conf && users_fd >= 0)
 		users = parse_users(users_fd, conf, &errors);
 	ok = conf && (users_fd < 0 || users) && (!p->pools || pools_reload(p->pools, conf) == 0);
@@ -413,15 +413,26 @@ static void on_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users
 
 int pacd_reload(struct pacd *p)
 {
+	int r;
+
 	if (p->phase != PACD_SERVING)
 		return -ESHUTDOWN;
 	if (p->reloading)
 		return -EBUSY;
-	p->reloading = true;
-	return priv_client_reload(p->priv);
+	r = priv_client_reload(p->priv);
+	p->reloading = r == 0;
+	return r;
 }
 
 /* --- drain and stop --- */
+
+static void listeners_free(struct pacd *p)
+{
+	for (size_t i = 0; p->listeners && i < p->nlisteners; i++)
+		listener_free(p->listeners[i]);
+	free(p->listeners);
+	p->listeners = NULL;
+}
 
 void pacd_drain(struct pacd *p, bool on)
 {
@@ -465,10 +476,7 @@ static void on_stop(void *ctx)
 	p->phase = PACD_STOPPING;
 	log_info("stopping", "sessions=%u connections=%u", sessions_count(p->sessions), conns_count(p->conns));
 	notify_send("STOPPING=1\nSTATUS=Ending all calls");
-	for (size_t i = 0; i < p->conf->nlisten; i++)
-		listener_free(p->listeners[i]);
-	free(p->listeners);
-	p->listeners = NULL;
+	listeners_free(p);
 	pacd_drain(p, true);
 	sessions_end_all(p->sessions, LINE_SHUTDOWN);
 	conns_stop(p->conns, STOP_SHUTDOWN);
@@ -540,9 +548,7 @@ static int pacd_init(struct pacd *p)
 /* Everything, in the reverse order of its building, so that a leak checker has nothing to say. */
 static void pacd_clear(struct pacd *p)
 {
-	for (size_t i = 0; p->listeners && i < p->conf->nlisten; i++)
-		listener_free(p->listeners[i]);
-	free(p->listeners);
+	listeners_free(p);
 	if (p->ctl)
 		ctl_free(p->ctl);
 	conns_free(p->conns);
@@ -560,15 +566,17 @@ static void pacd_clear(struct pacd *p)
 	ev_loop_destroy(p->loop);
 }
 
-int pacd_run(void)
+int pacd_run(const char *conf_file)
 {
-	struct pacd p = { .exit_code = EXIT_SUCCESS };
+	struct pacd p = { .exit_code = EXIT_SUCCESS, .conf_file = conf_file };
 
 	prctl(PR_SET_NAME, "pacd-main"); /* after execveat() it would be the descriptor's number */
+	prctl(PR_SET_DUMPABLE, 0);       /* users' secrets are in our memory */
 	signal(SIGPIPE, SIG_IGN);
-	/* A terminal's Ctrl-C reaches us, too: the root part decides what it means. */
+	/* Meant for all of us, these come to the root part, too, which decides what they mean. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	if (pacd_init(&p) < 0) {
 		log_error("start-failed", "what=memory");
 		return EXIT_FAILURE;

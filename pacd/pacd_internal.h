@@ -21,6 +21,7 @@ struct pacd {
 	int exit_code;
 	bool detach; /* leave stderr once serving */
 
+	const char *conf_file;
 	struct conf *conf;
 	struct conf_users *users; /* NULL: no users file */
 	uint32_t generation;
@@ -29,6 +30,7 @@ struct pacd {
 	struct peers peers;
 	struct conns *conns;
 	struct listener **listeners;
+	size_t nlisteners; /* a reload may change how many the configuration names */
 	struct line_ppp *lines;
 	struct pools *pools;
 	struct datapath *datapath;

@@ -12,8 +12,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CLOSED_S 3 /* from the end of the pty to that of pppd */
 
 struct session *session_find(struct sessions *set, uint64_t id)
 {
@@ -52,6 +55,15 @@ void session_set_deadline(struct session *s, enum session_deadline d, struct mon
 	timer_arm(s);
 }
 
+/* A pppd that has closed its pty is about to end; one that then does not has no link for the caller all the same. */
+static void on_closed_for_long(struct session *s)
+{
+	static const struct call_event down = { .type = CALL_EV_LINE_DOWN };
+
+	session_ending(s, LINE_USER);
+	session_event(s, &down);
+}
+
 static void on_deadline(struct session *s, enum session_deadline d)
 {
 	static const struct call_event time_out = { .type = CALL_EV_TIME_OUT };
@@ -63,6 +75,12 @@ static void on_deadline(struct session *s, enum session_deadline d)
 		break;
 	case SESSION_DL_NO_GRE:
 		session_call_no_gre(s);
+		break;
+	case SESSION_DL_LOGIN:
+		session_end(s, LINE_LOGIN_TIMEOUT);
+		break;
+	case SESSION_DL_CLOSED:
+		on_closed_for_long(s);
 		break;
 	case SESSION_DL_ANSWER:
 		session_user_answer_due(s);
@@ -126,12 +144,14 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 	s->id = set->next_id;
 	s->conn = conn_id(c);
 	s->ocrq = *m;
+	s->send_accm = s->receive_accm = UINT32_MAX;
 	if (tables_insert(set, s) < 0) {
 		free(s);
 		return NULL;
 	}
 	set->next_id++;
 	set->count++;
+	s->conf = conf_hold(set->conf);
 	s->peer = conn_peer(c);
 	s->local_addr = conn_local(c).addr;
 	s->since = mono_now();
@@ -146,6 +166,12 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 	return s;
 }
 
+void session_unlink_call(struct session *s)
+{
+	hash_remove(&s->set->by_pns, &s->by_pns);
+	list_remove(&s->conn_link);
+}
+
 static void session_free(struct session *s)
 {
 	struct sessions *set = s->set;
@@ -153,9 +179,10 @@ static void session_free(struct session *s)
 	ev_timer_stop(set->rooms.loop, &s->timer);
 	session_user_release(s);
 	hash_remove(&set->by_id, &s->by_id);
-	hash_remove(&set->by_pns, &s->by_pns);
+	session_unlink_call(s);
 	list_remove(&s->link);
-	list_remove(&s->conn_link);
+	peers_put(set->rooms.peers, s->peer.addr, PEERS_LINES);
+	conf_free(s->conf);
 	set->count--;
 	explicit_bzero(s, sizeof *s);
 	free(s);
@@ -228,9 +255,10 @@ static bool attach_data(struct session *s, int fd)
 	struct datapath_call call = {
 		.id = s->id, .call_id = s->call_id, .peer_call_id = s->ocrq.call_id,
 		.local_addr = s->local_addr, .peer_addr = s->peer.addr, .fd = fd,
-		.window = (uint16_t)set->conf->window,
+		.window = (uint16_t)s->conf->window,
 		.peer_window = s->ocrq.window ? s->ocrq.window : 1, /* MSG-15 */
-		.peer_delay_us = peer_delay_us(&s->ocrq), .strict_window = set->conf->strict_window,
+		.peer_delay_us = peer_delay_us(&s->ocrq), .strict_window = s->conf->strict_window,
+		.ack_timeout_max_us = s->conf->ack_timeout_max_ms * 1000,
 	};
 
 	if (set->rooms.datapath->ops->attach(set->rooms.datapath, &call) < 0)
@@ -272,16 +300,34 @@ static void on_line_failed(void *ctx, uint64_t id, uint8_t result, uint8_t error
 	session_event(s, &ev);
 }
 
+/* What pppd's exit status says of an end that nobody here has asked for. */
+static enum line_reason exit_reason(uint8_t error, int status)
+{
+	if (error)
+		return LINE_FAULT;
+	if (!WIFEXITED(status))
+		return LINE_USER;
+	switch (WEXITSTATUS(status)) {
+	case 10:
+		return LINE_NEGOTIATION;
+	case 11:
+		return LINE_AUTH;
+	case 15:
+		return LINE_SILENT;
+	default:
+		return LINE_USER;
+	}
+}
+
 static void on_line_down(void *ctx, uint64_t id, uint8_t error, int exit_status)
 {
 	struct session *s = session_find(ctx, id);
 	struct call_event ev = { .type = CALL_EV_LINE_DOWN, .error = error };
 
-	(void)exit_status;
 	if (!s)
 		return;
 	s->line_over = true;
-	session_ending(s, error ? LINE_FAULT : LINE_USER);
+	session_ending(s, exit_reason(error, exit_status));
 	session_event(s, &ev);
 }
 
@@ -300,11 +346,14 @@ const struct line_handlers session_line_handlers = {
 	.plugin = on_line_plugin,
 };
 
-/* pppd has let go of its pty: its exit follows, and that ends the session. */
+/* pppd has let go of its pty: its exit follows at once as a rule, and tells more. */
 void sessions_line_closed(void *ctx, uint64_t id)
 {
+	struct session *s = session_find(ctx, id);
+
 	log_debug("line-closed", "session=%llu", (unsigned long long)id);
-	(void)ctx;
+	if (s && !s->call_over)
+		session_set_deadline(s, SESSION_DL_CLOSED, mono_add_s(mono_now(), CLOSED_S));
 }
 
 /* --- the set --- */
@@ -319,6 +368,7 @@ struct sessions *sessions_new(const struct session_rooms *rooms)
 	set->next_id = 1;
 	set->netlink = ifstats_open();
 	set->limit_refused = LOG_LIMIT(20, 60);
+	set->limit_calls = LOG_LIMIT(200, 1200);
 	list_init(&set->all);
 	hash_init(&set->by_id);
 	hash_init(&set->by_pns);
@@ -394,7 +444,8 @@ static void view_fill(struct session *s, struct session_view *v)
 		.ifname = s->link_up.ifname, .datapath = d->ops->name, .address = s->address,
 		.gateway = s->gateway, .mppe_bits = s->link_up.mppe_bits, .started = s->started,
 		.since = s->since, .session_timeout = s->session_timeout, .idle_timeout = s->idle_timeout,
-		.idle_s = idle_seconds(s), .pid = s->pid, .stats = s->final,
+		.idle_s = idle_seconds(s), .pid = s->pid, .send_accm = s->send_accm,
+		.receive_accm = s->receive_accm, .stats = s->final,
 	};
 	if (s->data_on)
 		d->ops->stats(s->set->rooms.datapath, s->call_id, &v->stats);

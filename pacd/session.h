@@ -44,6 +44,7 @@ struct session_view {
 	unsigned session_timeout, idle_timeout;
 	int64_t idle_s;      /* -1: not measured */
 	uint32_t pid;
+	uint32_t send_accm, receive_accm;
 	struct datapath_stats stats;
 };
 

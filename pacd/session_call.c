@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIAL_S 30 /* a pppd that has not even been started by then never will be */
+#define ENDING_SPARE 16 /* so that a small max_channels is no smaller while pppds end */
+
+#define LINES_SPARE 16 /* as in the root part */
 
 static struct session *find_pns(struct sessions *set, uint64_t conn, uint16_t pns_id)
 {
@@ -37,6 +39,19 @@ struct refusal {
 	enum stats_counter counter;
 };
 
+/* One for the call and one for its line, of which as many again as calls are allowed may be ending. */
+static bool take_places(struct sessions *set, uint32_t addr)
+{
+	unsigned limit = set->conf->limits.calls_per_peer;
+
+	if (!peers_take(set->rooms.peers, addr, PEERS_CALLS, limit))
+		return false;
+	if (peers_take(set->rooms.peers, addr, PEERS_LINES, limit ? 2 * limit + ENDING_SPARE : 0))
+		return true;
+	peers_put(set->rooms.peers, addr, PEERS_CALLS);
+	return false;
+}
+
 static struct refusal judge(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
 {
 	const struct conf *conf = set->conf;
@@ -49,9 +64,14 @@ static struct refusal judge(struct sessions *set, struct conn *c, const struct m
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "draining", STATS_CALLS_REFUSED_DRAIN };
 	if (set->channels >= conf->max_channels)
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "max_channels", STATS_CALLS_REFUSED_CHANNELS };
+	/* Calls that are over may still have a pppd that runs its scripts; the root part bounds these likewise. */
+	if (set->count >= 2 * conf->max_channels + ENDING_SPARE)
+		return (struct refusal){ MSG_ERR_NO_RESOURCE, "calls-ending", STATS_CALLS_REFUSED_CHANNELS };
+	if (!peers_rate(set->rooms.peers, conn_peer(c).addr, conf->limits.call_rate_per_peer, mono_now()))
+		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.call_rate_per_peer", STATS_CALLS_REFUSED_LIMIT };
 	if (conf->limits.calls_per_connection && conn_ncalls(c) >= conf->limits.calls_per_connection)
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.calls_per_connection", STATS_CALLS_REFUSED_LIMIT };
-	if (!peers_take(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS, conf->limits.calls_per_peer))
+	if (!take_places(set, conn_peer(c).addr))
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.calls_per_peer", STATS_CALLS_REFUSED_LIMIT };
 	return (struct refusal){ MSG_ERR_NONE, NULL, STATS_CALLS_REQUESTED };
 }
@@ -91,6 +111,7 @@ static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq 
 	static const struct refusal no_memory = { MSG_ERR_NO_RESOURCE, "memory", STATS_CALLS_REFUSED_LIMIT };
 	struct refusal r = judge(set, c, m);
 	struct session *s;
+	unsigned suppressed;
 	char peer[ENDPOINT_TEXT];
 
 	stats_add(STATS_CALLS_REQUESTED);
@@ -101,14 +122,17 @@ static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq 
 	s = session_new(set, c, m);
 	if (!s) {
 		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS);
+		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_LINES);
 		refuse(set, c, m, &no_memory);
 		return;
 	}
 	claim(s, c);
 	conn_reply_due(c);
-	log_info("call-request", SESSION_LOG " conn=%llu pns_call=%u serial=%u window=%u", SESSION_LOG_ARGS(s, peer),
-		 (unsigned long long)s->conn, m->call_id, m->serial, m->window);
-	session_set_deadline(s, SESSION_DL_DIAL, mono_add_s(s->since, DIAL_S));
+	if (log_allow(&set->limit_calls, s->since, &suppressed))
+		log_info("call-request", SESSION_LOG " conn=%llu pns_call=%u serial=%u window=%u suppressed=%u",
+			 SESSION_LOG_ARGS(s, peer), (unsigned long long)s->conn, m->call_id, m->serial, m->window,
+			 suppressed);
+	session_set_deadline(s, SESSION_DL_DIAL, mono_add_ms(s->since, s->conf->dial_ms));
 	session_event(s, &admitted);
 }
 
@@ -129,7 +153,7 @@ static void on_ccrq(struct sessions *set, struct conn *c, const struct msg_ccrq 
 	session_event(s, &clear);
 }
 
-/* CALL-20: recorded and counted; the async map of a pppd line is pppd's own business. */
+/* CALL-20: recorded and shown; the async map of a pppd line is pppd's own business. */
 static void on_sli(struct sessions *set, struct conn *c, const struct msg_sli *m)
 {
 	static const struct call_event sli = { .type = CALL_EV_SLI };
@@ -139,8 +163,8 @@ static void on_sli(struct sessions *set, struct conn *c, const struct msg_sli *m
 
 		if (s->call_id != m->peer_call_id)
 			continue;
-		log_debug("set-link-info", "session=%llu send_accm=%08" PRIx32 " receive_accm=%08" PRIx32,
-			  (unsigned long long)s->id, m->send_accm, m->receive_accm);
+		s->send_accm = m->send_accm;
+		s->receive_accm = m->receive_accm;
 		session_event(s, &sli);
 		return;
 	}
@@ -173,7 +197,7 @@ void session_call_message(void *ctx, struct conn *c, const struct msg *m)
 static void send_ocrp(struct session *s, struct conn *c, const struct call_action *a)
 {
 	struct msg m = { .type = MSG_OCRP };
-	const struct conf *conf = s->set->conf;
+	const struct conf *conf = s->conf;
 	bool ok = a->result == OCRP_CONNECTED;
 
 	m.ocrp.call_id = ok ? s->call_id : 0;
@@ -248,7 +272,11 @@ static void log_end(struct session *s)
 {
 	char peer[ENDPOINT_TEXT], user[LOG_QUOTED(PLUGIN_NAME_MAX)];
 	const struct datapath_stats *st = &s->final;
+	unsigned suppressed = 0;
 
+	/* Calls of users are told of always, those that come and go without a login only at a rate. */
+	if (!s->known && !log_allow(&s->set->limit_calls, mono_now(), &suppressed))
+		return;
 	log_info("call-down",
 		 SESSION_LOG " user=%s reason=%s seconds=%lld rx_packets=%" PRIu64 " rx_octets=%" PRIu64
 		 " tx_packets=%" PRIu64 " tx_octets=%" PRIu64 " lost=%" PRIu64,
@@ -267,9 +295,9 @@ static void end_call(struct session *s, struct conn *c)
 	stop_data(s);
 	s->call_over = true;
 	set->channels--;
-	callid_put(&set->callids, s->call_id, mono_add_s(mono_now(), set->conf->quarantine_s));
+	callid_put(&set->callids, s->call_id, mono_add_s(mono_now(), s->conf->quarantine_s));
 	peers_put(set->rooms.peers, s->peer.addr, PEERS_CALLS);
-	list_remove(&s->conn_link);
+	session_unlink_call(s);
 	if (c)
 		conn_calls_changed(c, -1);
 	for (int i = 0; i < SESSION_DEADLINES; i++)

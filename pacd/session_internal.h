@@ -11,6 +11,8 @@
 enum session_deadline {
 	SESSION_DL_DIAL,    /* the line has not answered */
 	SESSION_DL_NO_GRE,  /* nothing has come from the peer */
+	SESSION_DL_LOGIN,   /* no user is logged in, or the link is not up */
+	SESSION_DL_CLOSED,  /* pppd has closed its pty and still lives */
 	SESSION_DL_ANSWER,  /* the login's answer is sent, or tried again */
 	SESSION_DL_LIMIT,   /* session_timeout */
 	SESSION_DL_IDLE,    /* look whether there was traffic */
@@ -24,6 +26,8 @@ struct session {
 	struct list link;      /* in set->all */
 	struct list conn_link; /* in the connection's list, while the call lives */
 
+	struct conf *conf; /* the snapshot that it began with, held */
+
 	/* the call */
 	struct call call;
 	uint64_t conn;
@@ -34,6 +38,7 @@ struct session {
 	bool call_over;
 	bool connected; /* OCRP result 1 is out */
 	bool data_on;
+	uint32_t send_accm, receive_accm; /* of the last Set-Link-Info (section 2.15) */
 	struct datapath_stats final; /* once the data path has let go */
 
 	/* the line */
@@ -59,7 +64,6 @@ struct session {
 	bool up;
 	unsigned phase;
 	struct plugin_up link_up;
-	struct plugin_down link_down;
 	uint64_t idle_packets;
 	struct mono idle_since;
 
@@ -80,7 +84,7 @@ struct sessions {
 	unsigned channels, count;
 	bool draining;
 	int netlink;
-	struct log_limit limit_refused;
+	struct log_limit limit_refused, limit_calls;
 };
 
 /* session.c */
@@ -100,6 +104,8 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 void session_call_message(void *ctx, struct conn *c, const struct msg *m);
 void session_call_act(struct session *s, const struct call_action *a);
 void session_call_no_gre(struct session *s);
+/* From the tables of the living: its ids and its place are free. */
+void session_unlink_call(struct session *s);
 
 /* session_user.c */
 void session_user_plugin(struct session *s, const struct plugin_msg *m);

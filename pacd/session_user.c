@@ -13,6 +13,7 @@
 #include "pacd/stats.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ static void fill_accept(const struct session *s, const struct aaa_answer *a, str
 		[CONF_MPPE_REQUIRE] = PLUGIN_MPPE_REQUIRE, [CONF_MPPE_ALLOW] = PLUGIN_MPPE_ALLOW,
 		[CONF_MPPE_DENY] = PLUGIN_MPPE_DENY,
 	};
-	const struct conf *conf = s->set->conf;
+	const struct conf *conf = s->conf;
 	const struct conf_pool *pool = conf_pool_find(conf, s->pool[0] ? s->pool : NULL);
 
 	p->local = s->gateway;
@@ -160,8 +161,8 @@ static void reject(struct session *s, struct aaa_answer *a)
 	log_login(s, a);
 	if (!s->ending)
 		s->reason = LINE_AUTH;
-	if (s->set->conf->login_delay_ms)
-		keep_answer(s, a, mono_add_ms(mono_now(), s->set->conf->login_delay_ms));
+	if (s->conf->login_delay_ms)
+		keep_answer(s, a, mono_add_ms(mono_now(), s->conf->login_delay_ms));
 	else
 		send_answer(s, a);
 }
@@ -179,7 +180,7 @@ static void reject_for(struct session *s, struct aaa_answer *a, const char *reas
 static int lease(struct session *s, const struct aaa_answer *a)
 {
 	struct pools *pools = s->set->rooms.pools;
-	const struct conf *conf = s->set->conf;
+	const struct conf *conf = s->conf;
 	const struct conf_pool *pool = conf_pool_find(conf, a->pool[0] ? a->pool : NULL);
 	int r;
 
@@ -192,7 +193,10 @@ static int lease(struct session *s, const struct aaa_answer *a)
 	if (r < 0)
 		return r;
 	s->leased = true;
-	s->gateway = conf->ppp.local ? conf->ppp.local : 0;
+	/* A route to the caller's own outer address through the tunnel would send the tunnel into itself. */
+	if (s->address == s->peer.addr)
+		return -ELOOP;
+	s->gateway = conf->ppp.local;
 	if (pool && pool->local)
 		s->gateway = pool->local;
 	if (pool)
@@ -200,10 +204,42 @@ static int lease(struct session *s, const struct aaa_answer *a)
 	return 0;
 }
 
+/* A caller that redials at once finds its own last session still there, whose pppd runs its scripts. */
+static bool is_own_leftover(struct session *s, const struct aaa_answer *a)
+{
+	struct hash_node *node = hash_first(&s->set->by_user, account_hash(a->account));
+
+	for (; node; node = hash_next(node)) {
+		const struct session *other = hash_entry(node, struct session, by_user);
+
+		if (other->call_over && other->address == a->address && !strcmp(other->account, a->account))
+			return true;
+	}
+	return false;
+}
+
+static const char *lease_fault_word(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "address-in-use";
+	case -ENOSPC:
+		return "pool-exhausted";
+	case -ENOENT:
+		return "no-such-pool";
+	case -ELOOP:
+		return "address-is-the-callers";
+	default:
+		return "memory";
+	}
+}
+
 static void accept_user(struct session *s, struct aaa_answer *a)
 {
 	int r = lease(s, a);
 
+	if (r == -EADDRINUSE && !mono_is_set(s->answer_until) && is_own_leftover(s, a))
+		s->answer_until = mono_add_s(mono_now(), ADDRESS_WAIT_S);
 	if ((r == -EADDRINUSE || r == -ENOSPC) && mono_diff_us(s->answer_until, mono_now()) > 0) {
 		keep_answer(s, a, mono_add_ms(mono_now(), ADDRESS_RETRY_MS));
 		return;
@@ -214,8 +250,7 @@ static void accept_user(struct session *s, struct aaa_answer *a)
 		drop_lease(s);
 		if (r == -ENOSPC)
 			stats_add(STATS_POOL_EXHAUSTED);
-		reject_for(s, a, r == -EADDRINUSE ? "address-in-use" : r == -ENOSPC ? "pool-exhausted" :
-			   r == -ENOENT ? "no-such-pool" : "memory", "No address is free");
+		reject_for(s, a, lease_fault_word(r), "No address is free");
 		return;
 	}
 	s->reason = LINE_USER; /* whatever was refused before */
@@ -253,7 +288,7 @@ static void decide(struct session *s, struct aaa_answer *a)
 			reject_for(s, a, "another-user", "Another user");
 		return;
 	}
-	if (s->set->conf->ppp.mppe == CONF_MPPE_REQUIRE && !a->has_keys) {
+	if (s->conf->ppp.mppe == CONF_MPPE_REQUIRE && !a->has_keys) {
 		reject_for(s, a, "no-mppe-keys", "Encryption is required");
 		return;
 	}
@@ -295,7 +330,7 @@ static void on_auth(struct session *s, const struct plugin_auth *proof)
 		s->user_len = proof->name_len;
 		memcpy(s->user, proof->name, proof->name_len);
 	}
-	if (!s->set->users || !method_allowed(s->set->conf, s->method)) {
+	if (!s->set->users || !method_allowed(s->conf, s->method)) {
 		reject_for(s, &a, s->set->users ? "method-not-allowed" : "no-users", "Not permitted");
 	} else {
 		aaa_local_check(s->set->users, &rq, &a);
@@ -324,6 +359,7 @@ static void on_up(struct session *s, const struct plugin_up *up)
 	log_info("session-up", SESSION_LOG " interface=%s local=%s remote=%s mppe=%u mtu=%u", SESSION_LOG_ARGS(s, peer),
 		 log_quote(ifname, sizeof ifname, up->ifname, strnlen(up->ifname, sizeof up->ifname)),
 		 addr_text(up->local, local), addr_text(up->remote, remote), up->mppe_bits, up->mtu);
+	session_set_deadline(s, SESSION_DL_LOGIN, MONO_NEVER);
 	if (!first || s->call_over) /* IPCP may come up again: that must not prolong anything */
 		return;
 	s->idle_since = mono_now();
@@ -354,11 +390,32 @@ void session_user_idle_check(struct session *s)
 		session_set_deadline(s, SESSION_DL_IDLE, idle_look(s));
 }
 
+/* What its PPP says meanwhile does not prolong it: LCP can be kept busy for ever (SEC-03). */
+static void on_hello(struct session *s, const struct plugin_hello *hello)
+{
+	log_debug("plugin", "session=%llu pppd=%s", (unsigned long long)s->id, hello->pppd);
+	if (!s->call_over)
+		session_set_deadline(s, SESSION_DL_LOGIN, mono_add_ms(mono_now(), s->conf->login_ms));
+}
+
+static void on_down(struct session *s, const struct plugin_down *down)
+{
+	char peer[ENDPOINT_TEXT], user[LOG_QUOTED(PLUGIN_NAME_MAX)];
+
+	if (s->up)
+		log_info("session-down",
+			 SESSION_LOG " user=%s seconds=%u in_octets=%" PRIu64 " out_octets=%" PRIu64 " in_packets=%" PRIu64
+			 " out_packets=%" PRIu64, SESSION_LOG_ARGS(s, peer),
+			 log_quote(user, sizeof user, s->user, s->user_len), down->seconds, down->in_octets,
+			 down->out_octets, down->in_packets, down->out_packets);
+	s->up = false;
+}
+
 void session_user_plugin(struct session *s, const struct plugin_msg *m)
 {
 	switch (m->type) {
 	case PLUGIN_HELLO:
-		log_debug("plugin", "session=%llu pppd=%s", (unsigned long long)s->id, m->hello.pppd);
+		on_hello(s, &m->hello);
 		break;
 	case PLUGIN_PHASE:
 		s->phase = m->phase.phase;
@@ -370,8 +427,7 @@ void session_user_plugin(struct session *s, const struct plugin_msg *m)
 		on_up(s, &m->up);
 		break;
 	case PLUGIN_DOWN:
-		s->up = false;
-		s->link_down = m->down;
+		on_down(s, &m->down);
 		break;
 	default:
 		break;

@@ -9,6 +9,7 @@
 #include "pacd/stats.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,28 @@ static void out_traffic(struct ctl_out *o, const struct datapath_stats *t)
 	ctl_out_u64(o, "rx_reordered", t->rx_reordered);
 	ctl_out_u64(o, "rx_dropped", t->rx_dropped);
 	ctl_out_u64(o, "tx_dropped", t->tx_dropped);
+	ctl_out_u64(o, "acks_sent", t->acks_sent);
+	ctl_out_u64(o, "acks_received", t->acks_received);
+	ctl_out_u64(o, "ack_timeouts", t->tx_timeouts);
+	ctl_out_u64(o, "send_window", t->window);
 	out_nonzero(o, "rtt_us", t->rtt_us);
+}
+
+/* What came from the line and was no frame: with a pppd behind it mostly text that a program wrote there. */
+static void out_line_faults(struct ctl_out *o, const struct datapath_stats *t)
+{
+	ctl_out_u64(o, "line_fcs_errors", t->line_faults[HDLC_FAULT_FCS]);
+	ctl_out_u64(o, "line_runts", t->line_faults[HDLC_FAULT_RUNT]);
+	ctl_out_u64(o, "line_aborts", t->line_faults[HDLC_FAULT_ABORT]);
+	ctl_out_u64(o, "line_long_frames", t->line_faults[HDLC_FAULT_LONG]);
+}
+
+static void out_accm(struct ctl_out *o, const char *key, uint32_t accm)
+{
+	char text[11];
+
+	snprintf(text, sizeof text, "0x%08" PRIx32, accm);
+	ctl_out_word(o, key, text);
 }
 
 static void out_session(void *arg, const struct ctl_session *s)
@@ -105,6 +127,9 @@ static void out_session(void *arg, const struct ctl_session *s)
 	out_nonzero(o, "session_timeout_s", s->session_timeout_s);
 	out_nonzero(o, "idle_timeout_s", s->idle_timeout_s);
 	out_traffic(o, &s->traffic);
+	out_line_faults(o, &s->traffic);
+	out_accm(o, "send_accm", s->send_accm);
+	out_accm(o, "receive_accm", s->receive_accm);
 	ctl_out_end(o);
 }
 

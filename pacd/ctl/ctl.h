@@ -43,6 +43,7 @@ struct ctl_session {
 	uint64_t idle_s;
 	pid_t pppd;
 	const char *pool, *data_path;       /* name; "user", "null" */
+	uint32_t send_accm, receive_accm;   /* of the last Set-Link-Info; all ones before */
 };
 
 struct ctl_connection {

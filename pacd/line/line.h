@@ -25,6 +25,9 @@ enum line_reason {
 	LINE_SHUTDOWN,
 	LINE_USER,       /* the line's own end: LCP Terminate, pppd's exit */
 	LINE_AUTH,       /* the login was refused */
+	LINE_LOGIN_TIMEOUT, /* nobody was logged in, or no link was up, in time */
+	LINE_NEGOTIATION,   /* PPP could not agree */
+	LINE_SILENT,        /* the peer's PPP does not answer echoes any more */
 	LINE_FAULT,
 	LINE_REASONS
 };

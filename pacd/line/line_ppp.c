@@ -62,6 +62,8 @@ static const char *const reason_words[LINE_REASONS] = {
 	[LINE_IDLE_TIMEOUT] = "idle-timeout", [LINE_REPLACED] = "replaced",
 	[LINE_SHUTDOWN] = "shutdown",         [LINE_USER] = "user",
 	[LINE_AUTH] = "auth-failed",          [LINE_FAULT] = "fault",
+	[LINE_LOGIN_TIMEOUT] = "login-timeout", [LINE_NEGOTIATION] = "negotiation-failed",
+	[LINE_SILENT] = "peer-silent",
 };
 
 const char *line_reason_word(enum line_reason r)
@@ -214,6 +216,9 @@ static void on_kill(struct ev_loop *loop, struct ev_timer *w, int revents)
 	stats_add(STATS_PPPD_KILLED);
 	log_warn("pppd-killed", "session=%llu pid=%u after_s=%d", (unsigned long long)p->session, p->pid,
 		 (int)KILL_AFTER_S);
+	/* Again, should it have been lost on the way. */
+	ev_timer_set(w, KILL_AFTER_S, 0);
+	ev_timer_start(p->set->loop, w);
 	priv_client_signal_pppd(p->set->priv, p->session, PRIV_SIGNAL_KILL);
 }
 
@@ -295,6 +300,12 @@ static void watch(struct ppp *p, struct ev_io *io, void (*cb)(struct ev_loop *, 
 	ev_io_start(p->set->loop, io);
 }
 
+static bool is_shortage(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC ||
+	       error == EUSERS;
+}
+
 static void start_failed(struct line_ppp *l, struct ppp *p, int error)
 {
 	uint64_t session = p->session;
@@ -307,8 +318,7 @@ static void start_failed(struct line_ppp *l, struct ppp *p, int error)
 		l->handlers->down(l->ctx, session, MSG_ERR_NONE, 0);
 	else
 		l->handlers->failed(l->ctx, session, OCRP_ERROR,
-				    error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENOSPC ?
-				    MSG_ERR_NO_RESOURCE : MSG_ERR_PAC);
+				    is_shortage(error) ? MSG_ERR_NO_RESOURCE : MSG_ERR_PAC);
 }
 
 static void close_all(int a, int b, int c)
@@ -326,7 +336,7 @@ void line_ppp_started(struct line_ppp *l, const struct priv_started *m, int pty,
 
 	if (!p || p->state != PPP_STARTING || m->error) {
 		close_all(pty, plugin, log);
-		if (p && m->error)
+		if (p && p->state == PPP_STARTING)
 			start_failed(l, p, m->error);
 		return;
 	}

@@ -38,11 +38,22 @@ void conn_free(struct conn *c)
 	free(c);
 }
 
+static void pending_done(struct conn *c)
+{
+	if (!c->pending)
+		return;
+	c->pending = false;
+	c->set->npending--;
+	list_remove(&c->waiting);
+	peers_put(c->set->peers, c->peer.addr, PEERS_PENDING);
+}
+
 void conn_bury(struct conn *c)
 {
 	if (c->buried)
 		return;
 	c->buried = true;
+	pending_done(c);
 	hash_remove(&c->set->by_id, &c->node);
 	list_remove(&c->link);
 	list_append(&c->set->dead, &c->link);
@@ -51,13 +62,6 @@ void conn_bury(struct conn *c)
 	ev_io_stop(c->set->loop, &c->reader);
 	ev_io_stop(c->set->loop, &c->writer);
 	ev_timer_stop(c->set->loop, &c->timer);
-}
-
-static void pending_done(struct conn *c)
-{
-	if (c->pending)
-		c->set->npending--;
-	c->pending = false;
 }
 
 static void timer_arm(struct conn *c)
@@ -146,8 +150,7 @@ static void queue_append(struct conn *c, const uint8_t *data, size_t len)
 		c->queue = malloc(QUEUE_MAX);
 	if (!c->queue || c->queued + len > QUEUE_MAX) {
 		c->reset = true; /* it does not read: there is nothing to wait for */
-		if (!c->closing)
-			conn_step(c, &ev);
+		conn_step(c, &ev);
 		return;
 	}
 	if (!c->queued)
@@ -165,7 +168,7 @@ void conn_send(struct conn *c, const struct msg *m)
 	size_t len = msg_encode(data, sizeof data, m);
 	ssize_t n = 0;
 
-	if (c->reset || mono_is_set(c->linger_until) || !len)
+	if (c->closing || c->reset || !len)
 		return;
 	stats_add(STATS_MESSAGES_OUT);
 	c->messages_out++;

@@ -31,7 +31,9 @@ struct conn_handlers {
 struct conn_settings {
 	struct ctrl_timers timers;
 	struct ctrl_self self;
-	unsigned connections_per_peer, pending; /* 0: no limit */
+	unsigned connections;                   /* of all peers; 0: no limit, as below */
+	unsigned connections_per_peer;
+	unsigned pending, pending_per_peer;     /* not established; above the first one the oldest gives way */
 	bool one_per_peer;                      /* CC-08 */
 };
 

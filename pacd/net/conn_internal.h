@@ -13,6 +13,7 @@ struct conn {
 	uint64_t id;
 	struct hash_node node; /* in set->by_id */
 	struct list link;      /* in set->all, or set->dead */
+	struct list waiting;   /* in set->waiting while it is not established */
 	struct list calls;     /* the call layer's */
 	unsigned ncalls;
 	struct endpoint peer, local;
@@ -43,6 +44,7 @@ struct conns {
 	struct conn_settings settings;
 	struct hash by_id;
 	struct list all, dead;
+	struct list waiting;   /* the pending ones, oldest first */
 	struct ev_prepare reaper;
 	uint64_t next_id;
 	unsigned count, npending, nestablished;

@@ -36,6 +36,7 @@ struct conns *conns_new(struct ev_loop *loop, const struct conn_handlers *handle
 	hash_init(&s->by_id);
 	list_init(&s->all);
 	list_init(&s->dead);
+	list_init(&s->waiting);
 	ev_prepare_init(&s->reaper, reap);
 	s->reaper.data = s;
 	ev_prepare_start(loop, &s->reaper);
@@ -69,11 +70,25 @@ void conns_drain(struct conns *s, bool on)
 /* The limits that are looked at before a word is exchanged (CC-05); the reason, or NULL. */
 static const char *over_limit(struct conns *s, struct endpoint peer)
 {
-	if (s->settings.pending && s->npending >= s->settings.pending)
-		return "limits.pending";
+	if (s->settings.connections && s->count >= s->settings.connections)
+		return "limits.connections";
 	if (!peers_take(s->peers, peer.addr, PEERS_CONNECTIONS, s->settings.connections_per_peer))
 		return "limits.connections_per_peer";
-	return NULL;
+	if (peers_take(s->peers, peer.addr, PEERS_PENDING, s->settings.pending_per_peer))
+		return NULL;
+	peers_put(s->peers, peer.addr, PEERS_CONNECTIONS);
+	return "limits.pending_per_peer";
+}
+
+/* Silent connections must not lock others out: a real peer is established long before it is the oldest. */
+static void make_room(struct conns *s)
+{
+	struct ctrl_event ev = { .type = CTRL_EV_STOP, .reason = STOP_NONE };
+
+	if (!s->settings.pending || s->npending < s->settings.pending)
+		return;
+	stats_add(STATS_CONNECTIONS_LIMITED);
+	conn_step(list_entry(s->waiting.next, struct conn, waiting), &ev);
 }
 
 static void refuse(struct conns *s, int fd, struct endpoint peer, const char *limit)
@@ -100,6 +115,7 @@ void conns_accept(struct conns *s, int fd, struct endpoint peer, struct endpoint
 	}
 	c = calloc(1, sizeof *c);
 	if (!c || hash_insert(&s->by_id, &c->node, hash_u64(s->next_id)) < 0) {
+		peers_put(s->peers, peer.addr, PEERS_PENDING);
 		peers_put(s->peers, peer.addr, PEERS_CONNECTIONS);
 		free(c);
 		refuse(s, fd, peer, "memory");
@@ -111,8 +127,10 @@ void conns_accept(struct conns *s, int fd, struct endpoint peer, struct endpoint
 	c->peer = peer;
 	c->local = local;
 	c->since = c->last_in = mono_now();
+	make_room(s);
 	c->pending = true;
 	s->npending++;
+	list_append(&s->waiting, &c->waiting);
 	s->count++;
 	list_append(&s->all, &c->link);
 	list_init(&c->calls);
@@ -158,16 +176,25 @@ void conns_each(struct conns *s, void (*each)(void *arg, const struct conn_view 
 	}
 }
 
+/*
+ * CC-08: whether the peer has a connection that counts.  One without calls does not: a peer that was restarted would
+ * be locked out until the echo of its old one is overdue.
+ */
 static bool peer_has_another(struct conns *s, const struct conn *c)
 {
+	struct ctrl_event ev = { .type = CTRL_EV_STOP, .reason = STOP_NONE };
+
 	if (peers_count(s->peers, c->peer.addr, PEERS_CONNECTIONS) < 2)
 		return false;
 	list_each(at, &s->all) {
-		const struct conn *other = list_entry(at, struct conn, link);
+		struct conn *other = list_entry(at, struct conn, link);
 
-		if (other != c && !other->closing && other->peer.addr == c->peer.addr &&
-		    other->ctrl.state == CTRL_ESTABLISHED)
+		if (other == c || other->closing || other->peer.addr != c->peer.addr ||
+		    other->ctrl.state != CTRL_ESTABLISHED)
+			continue;
+		if (other->ncalls)
 			return true;
+		conn_step(other, &ev);
 	}
 	return false;
 }

@@ -29,6 +29,7 @@ struct datapath_call {
 	uint16_t peer_window;   /* theirs, packets */
 	uint32_t peer_delay_us; /* their processing delay */
 	bool strict_window;     /* obey peer_window */
+	int64_t ack_timeout_max_us; /* MaxTimeOut of section 4.4; 0: 10 s */
 };
 
 /* Of one call, cumulative; octets are PPP frames without GRE, FCS and escapes. */

@@ -15,11 +15,13 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ACCEPT_BATCH 32 /* a round, so that calls go on during a storm */
 #define REST_S 0.1      /* after a failure */
+#define RESERVE 48      /* descriptors that connections leave to the calls that are there */
 
 struct listener {
 	struct ev_loop *loop;
@@ -90,6 +92,14 @@ static void out_of_descriptors(struct listener *l, int error)
 	ev_timer_start(l->loop, &l->rest);
 }
 
+/* The kernel gives the lowest free number, so that a high one says how many are taken. */
+static bool in_reserve(int fd)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur > 2 * RESERVE && (rlim_t)fd >= l.rlim_cur - RESERVE;
+}
+
 static bool is_transient(int error)
 {
 	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM;
@@ -106,6 +116,11 @@ static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int revents)
 		socklen_t len = sizeof sin;
 		int fd = accept4(w->fd, (struct sockaddr *)&sin, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd >= 0 && in_reserve(fd)) {
+			close(fd);
+			out_of_descriptors(l, EMFILE);
+			return;
+		}
 		if (fd >= 0) {
 			take(l, fd, &sin);
 			continue;

@@ -5,10 +5,15 @@
 
 #include <stdlib.h>
 
+#define SECOND_US 1000000
+#define CREDIT_MAX_US (PEERS_BURST_S * (int64_t)SECOND_US)
+
 struct peer {
 	struct hash_node node;
 	uint32_t addr;
 	unsigned count[PEERS_KINDS];
+	int64_t credit_us;   /* of calls: time saved up, a call costs its share of a second */
+	struct mono credit_at; /* MONO_NEVER: nothing was asked for yet */
 };
 
 void peers_init(struct peers *p)
@@ -80,6 +85,22 @@ void peers_put(struct peers *p, uint32_t addr, enum peers_kind kind)
 			return;
 	hash_remove(&p->by_addr, &peer->node);
 	free(peer);
+}
+
+bool peers_rate(struct peers *p, uint32_t addr, unsigned per_second, struct mono now)
+{
+	struct peer *peer = find(p, addr);
+
+	if (!peer || !per_second)
+		return true;
+	peer->credit_us += mono_is_set(peer->credit_at) ? mono_diff_us(now, peer->credit_at) : CREDIT_MAX_US;
+	peer->credit_at = now;
+	if (peer->credit_us > CREDIT_MAX_US)
+		peer->credit_us = CREDIT_MAX_US;
+	if (peer->credit_us < SECOND_US / per_second)
+		return false;
+	peer->credit_us -= SECOND_US / per_second;
+	return true;
 }
 
 unsigned peers_count(const struct peers *p, uint32_t addr, enum peers_kind kind)

@@ -206,7 +206,8 @@ void raw_call_init(struct raw_call *c)
 	list_init(&c->command);
 	list_init(&c->report);
 	seq_rx_init(&c->rx);
-	seq_tx_init(&c->tx, d->peer_window, d->peer_delay_us, RAW_TIMEOUT_MIN_US, RAW_TIMEOUT_MAX_US);
+	seq_tx_init(&c->tx, d->peer_window, d->peer_delay_us, RAW_TIMEOUT_MIN_US,
+		    d->ack_timeout_max_us ? d->ack_timeout_max_us : RAW_TIMEOUT_MAX_US);
 	hdlc_rx_init(&c->hdlc, d->accm);
 	atomic_init(&c->send_accm, d->accm);
 	atomic_init(&c->receive_accm, d->accm);

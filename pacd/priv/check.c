@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/mono.h"
+#include "pacd/priv/child.h"
 #include "pacd/priv/priv.h"
 
 #include <errno.h>
@@ -36,19 +37,13 @@
 
 static _Noreturn void run_child(char *const *argv, int out)
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		    check[] = "PACD_PLUGIN_CHECK=1";
+	static char path[] = CHILD_PATH, check[] = "PACD_PLUGIN_CHECK=1";
 	char *env[] = { path, check, NULL };
-	int null = open("/dev/null", O_RDWR);
-	sigset_t none;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	dup2(null, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
-	dup2(out, STDERR_FILENO);
-	close_range(STDERR_FILENO + 1, ~0u, 0);
+	child_signals();
+	if (null < 0 || child_descriptors((const int[]){ null, out, out }, 3) < 0)
+		_exit(127);
 	execve(argv[0], argv, env);
 	dprintf(STDERR_FILENO, "%s", strerror(errno));
 	_exit(127);
@@ -233,17 +228,20 @@ static void warn_of_settings(void)
 		log_warn("check", "ip_forward=0 hint=\"clients reach only this machine: sysctl net.ipv4.ip_forward\"");
 }
 
-void priv_check_machine(const struct conf *c, unsigned live, struct conf_errors *errors)
+void priv_check_machine(const struct conf *c, const struct priv_scope *scope, struct conf_errors *errors)
 {
 	if (geteuid() != 0) {
 		log_warn("check", "machine=unchecked hint=\"only root can check pppd, the kernel and its limits\"");
 		return;
 	}
-	check_capacity(c, live, errors);
+	check_capacity(c, scope->live, errors);
+	check_files(c, scope->main_pid, errors);
 	if (!c->ppp.check)
 		return;
-	check_version(c, errors);
-	check_plugin(c, errors);
+	if (scope->programs) {
+		check_version(c, errors);
+		check_plugin(c, errors);
+	}
 	check_kernel(c, errors);
 	warn_of_settings();
 }

@@ -6,8 +6,14 @@
 
 #include "pacd/conf.h"
 
-/* Ptys, pids and descriptors for max_channels calls, of which `live` are up. */
+#include <sys/types.h>
+
+/* Ptys and pids for max_channels calls, of which `live` are up (UINT_MAX: nobody knows). */
 void check_capacity(const struct conf *c, unsigned live, struct conf_errors *errors);
+/* Descriptors that main can come to need under the configuration's own limits. */
+unsigned long check_files_needed(const struct conf *c);
+/* Raises the limit of main (0: it is not there yet) and ours to that. */
+void check_files(const struct conf *c, pid_t main_pid, struct conf_errors *errors);
 /* The number that a file of /proc or /sys/fs/cgroup starts with, or -1 ("max" is -1 too). */
 long long check_number(const char *file);
 

@@ -1,12 +1,16 @@
 /*
  * Whether the kernel's limits leave room for max_channels calls.
  *
- * Reads sysctls and limits, and raises our own limit of descriptors, which main
- * inherits.  A shortfall is an error that names the sysctl and a value that
- * would do: found at the start it costs a minute, at the 3,000th call an evening.
+ * Reads sysctls and limits, and raises the limit of descriptors: ours, which main
+ * inherits, and that of a main which runs.  A shortfall is an error that names the
+ * sysctl and a value that would do: found at the start it costs a minute, at the
+ * 3,000th call an evening.
  */
 #include "pacd/priv/check.h"
 
+#include "pacd/priv/pppd.h"
+
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +19,9 @@
 
 #define PIDS_PER_CALL 1      /* pppd; its scripts come and go */
 #define PIDS_SPARE 256       /* scripts, main, and what the machine still starts */
-#define FILES_PER_CALL 4     /* of main: pty, plugin's socket, log, control connection */
-#define FILES_SPARE 256      /* of main: listeners, workers, netlink, pacctl */
+#define FILES_PER_PPPD 3     /* of main: pty, plugin's socket, log */
+#define FILES_PER_WORKER 4   /* of main: raw socket, epoll, event */
+#define FILES_SPARE 256      /* of main: netlink, pacctl, what the listeners keep free, and what comes and goes */
 
 long long check_number(const char *file)
 {
@@ -103,24 +108,42 @@ static void check_cgroup(const struct conf *c, unsigned live, struct conf_errors
 				c->max_channels, max, need);
 }
 
-static void check_files(const struct conf *c, struct conf_errors *errors)
+unsigned long check_files_needed(const struct conf *c)
 {
-	rlim_t need = (rlim_t)c->max_channels * FILES_PER_CALL + FILES_SPARE;
-	struct rlimit l;
+	return FILES_PER_PPPD * pppd_max(c) + c->limits.connections + c->nlisten +
+	       (unsigned long)FILES_PER_WORKER * c->workers + FILES_SPARE;
+}
 
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= need)
+/* pid 0: ours.  0 when the limit is, or is now, at least that high; or -errno with the limit that stays. */
+static int raise_files(pid_t pid, rlim_t need, struct rlimit *l)
+{
+	struct rlimit higher;
+
+	/* Without the right to ask, it is what it got from us. */
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, l) < 0 && getrlimit(RLIMIT_NOFILE, l) < 0)
+		return -errno;
+	if (l->rlim_cur >= need)
+		return 0;
+	higher = (struct rlimit){ need, l->rlim_max < need ? need : l->rlim_max }; /* root may, up to fs.nr_open */
+	return prlimit(pid, RLIMIT_NOFILE, &higher, NULL) < 0 ? -errno : 0;
+}
+
+/* Main first: ours then says what it has been given, should that have to be asked again. */
+void check_files(const struct conf *c, pid_t main_pid, struct conf_errors *errors)
+{
+	unsigned long need = check_files_needed(c);
+	struct rlimit l = { 0, 0 };
+	int r = main_pid ? raise_files(main_pid, need, &l) : 0;
+
+	r = r < 0 ? r : raise_files(0, need, &l);
+	if (r == 0)
 		return;
-	l.rlim_cur = need;
-	if (l.rlim_max < need)
-		l.rlim_max = need; /* root may, up to fs.nr_open */
-	if (setrlimit(RLIMIT_NOFILE, &l) == 0)
-		return;
-	getrlimit(RLIMIT_NOFILE, &l);
 	conf_errors_add(errors, c->file, 0, "max_channels",
-			"%u calls need %llu descriptors, but the limit is %llu (RLIMIT_NOFILE; the unit's LimitNOFILE; "
-			"sysctl fs.nr_open is %lld): raise it, or lower max_channels", c->max_channels,
-			(unsigned long long)need, (unsigned long long)l.rlim_max,
-			check_number("/proc/sys/fs/nr_open"));
+			"%u calls and %u control connections can need %lu descriptors, but the limit is %llu and can't "
+			"be raised: %s (RLIMIT_NOFILE; the unit's LimitNOFILE; sysctl fs.nr_open is %lld): raise it%s, "
+			"or lower max_channels or limits.connections", c->max_channels, c->limits.connections, need,
+			(unsigned long long)l.rlim_max, strerror(-r), check_number("/proc/sys/fs/nr_open"),
+			main_pid ? " and restart pacd" : "");
 }
 
 void check_capacity(const struct conf *c, unsigned live, struct conf_errors *errors)
@@ -128,5 +151,4 @@ void check_capacity(const struct conf *c, unsigned live, struct conf_errors *err
 	check_ptys(c, live, errors);
 	check_pids(c, live, errors);
 	check_cgroup(c, live, errors);
-	check_files(c, errors);
 }

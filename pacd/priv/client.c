@@ -74,18 +74,53 @@ static int hand(struct priv_client *p, const struct priv_msg *m, struct seqmsg *
 	}
 }
 
+/*
+ * We are at our limit of descriptors, and the message's own are lost.  That costs this one call, socket or reload:
+ * what the root part did for us is undone, and the handler is told as if it had not been done.
+ */
+static int hand_short(struct priv_client *p, struct priv_msg *m)
+{
+	switch (m->type) {
+	case PRIV_CONF:
+		if (m->conf.ok)
+			priv_client_conf_taken(p, m->conf.generation, false);
+		m->conf.ok = m->conf.has_users = 0;
+		p->handlers->conf(p->ctx, &m->conf, -1, -1, -1);
+		return 0;
+	case PRIV_OPENED:
+		m->opened.error = EMFILE;
+		p->handlers->opened(p->ctx, &m->opened, -1);
+		return 0;
+	case PRIV_STARTED:
+		priv_client_signal_pppd(p, m->started.token, PRIV_SIGNAL_KILL);
+		m->started.error = EMFILE;
+		m->started.pid = 0;
+		p->handlers->started(p->ctx, &m->started, -1, -1, -1);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int hand_any(struct priv_client *p, struct seqmsg *raw)
+{
+	struct priv_msg m;
+
+	if (priv_decode(&m, raw->data, raw->len) < 0)
+		return -EBADMSG;
+	if (raw->cut && priv_fds(&m))
+		return hand_short(p, &m);
+	return raw->cut || raw->nfds != priv_fds(&m) ? -EBADMSG : hand(p, &m, raw);
+}
+
 static int receive(struct priv_client *p)
 {
 	struct seqmsg raw;
-	struct priv_msg m;
 	int r = seqmsg_recv(p->fd, &raw);
 
 	if (r < 0)
 		return r;
-	if (priv_decode(&m, raw.data, raw.len) < 0 || raw.nfds != priv_fds(&m))
-		r = -EBADMSG;
-	else
-		r = hand(p, &m, &raw);
+	r = hand_any(p, &raw);
 	seqmsg_clear(&raw);
 	return r;
 }
@@ -246,6 +281,13 @@ int priv_client_reload(struct priv_client *p)
 int priv_client_ready(struct priv_client *p)
 {
 	struct priv_msg m = { .type = PRIV_READY };
+
+	return send_msg(p, &m);
+}
+
+int priv_client_down_hook(struct priv_client *p, uint32_t unit, uint32_t local, uint32_t remote, uint32_t peer_addr)
+{
+	struct priv_msg m = { .type = PRIV_DOWN_HOOK, .down_hook = { unit, local, remote, peer_addr } };
 
 	return send_msg(p, &m);
 }

@@ -13,9 +13,13 @@
 #include <stdbool.h>
 
 struct priv_handlers {
-	/* conf_fd and users_fd (or -1), or on a bad configuration errors_fd; the others are -1. */
+	/*
+	 * conf_fd and users_fd (or -1), or on a bad configuration errors_fd; the others are -1.  Without a descriptor
+	 * left for them: m->ok is 0, all three are -1, and the root part has been told that it is not taken.
+	 */
 	void (*conf)(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd);
 	void (*opened)(void *ctx, const struct priv_opened *m, int fd);
+	/* Without a descriptor left: m->error is EMFILE, and the root part has been asked to kill that pppd. */
 	void (*started)(void *ctx, const struct priv_started *m, int pty, int plugin, int log);
 	void (*exited)(void *ctx, const struct priv_exited *m);
 	void (*stop)(void *ctx);
@@ -39,5 +43,10 @@ int priv_client_conf_taken(struct priv_client *p, uint32_t generation, bool take
 int priv_client_reload(struct priv_client *p);
 /* Once, when main serves: `pacd` without -f returns to its caller then. See also priv_conf.detach. */
 int priv_client_ready(struct priv_client *p);
+/*
+ * For a pppd that ended by a signal with its link up, after its exited(): the down scripts run, as pppd would have run
+ * them.  Once for each such pppd; more is refused.
+ */
+int priv_client_down_hook(struct priv_client *p, uint32_t unit, uint32_t local, uint32_t remote, uint32_t peer_addr);
 
 #endif

@@ -21,6 +21,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define PPPD_OPTIONS "/etc/ppp/options" /* read by every pppd before its own words */
+
 struct text {
 	char *data; /* owned */
 	size_t len;
@@ -124,6 +126,27 @@ static int take_file(int fd, const char *file, const struct stat *st, struct tex
 	return 0;
 }
 
+bool priv_owned(const struct stat *st)
+{
+	bool apart = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
+
+	return (st->st_uid == 0 || st->st_uid == geteuid()) && (apart || !(st->st_mode & (S_IWGRP | S_IWOTH)));
+}
+
+/* It decides what root executes. Who is not root can do no more by it than by himself. */
+static void see_owned(const char *file, const struct stat *st, const char *named_by, const char *key,
+		      struct conf_errors *errors)
+{
+	if (geteuid() != 0 || priv_owned(st))
+		return;
+	if (st->st_uid != 0)
+		conf_errors_add(errors, named_by, 0, key, "%s decides what root runs and must belong to root: "
+				"chown root %s", file, file);
+	else
+		conf_errors_add(errors, named_by, 0, key, "%s decides what root runs, but its mode %04o lets others "
+				"change it: chmod go-w %s", file, st->st_mode & 07777, file);
+}
+
 static void load_conf(struct priv_files *f, const char *file, struct conf_errors *errors)
 {
 	struct text t = { NULL, 0 };
@@ -132,6 +155,7 @@ static void load_conf(struct priv_files *f, const char *file, struct conf_errors
 
 	if (fd < 0)
 		return;
+	see_owned(file, &st, file, NULL, errors);
 	if (take_file(fd, file, &st, &t, &f->conf_fd, errors) == 0)
 		f->conf = conf_parse(file, t.data, t.len, errors);
 	close(fd);
@@ -178,6 +202,8 @@ static void see_program(const struct conf *c, struct conf_errors *errors)
 				c->ppp.pppd, strerror(errno));
 	else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 		conf_errors_add(errors, c->file, 0, "ppp.pppd", "%s can't be executed", c->ppp.pppd);
+	else
+		see_owned(c->ppp.pppd, &st, c->file, "ppp.pppd", errors);
 }
 
 static void see_readable(const struct conf *c, const char *key, const char *file, struct conf_errors *errors)
@@ -185,8 +211,79 @@ static void see_readable(const struct conf *c, const char *key, const char *file
 	struct stat st;
 	int fd = open_regular(file, c->file, key, &st, errors);
 
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return;
+	see_owned(file, &st, c->file, key, errors);
+	close(fd);
+}
+
+/* ppp.check = false lets them be missing, but no less root's. */
+static void see_unchecked(const struct conf *c, const char *key, const char *file, struct conf_errors *errors)
+{
+	struct stat st;
+
+	if (stat(file, &st) == 0)
+		see_owned(file, &st, c->file, key, errors);
+}
+
+static void see_ppp(const struct conf *c, struct conf_errors *errors)
+{
+	if (c->ppp.check) {
+		see_program(c, errors);
+		see_readable(c, "ppp.plugin", c->ppp.plugin, errors);
+	} else {
+		see_unchecked(c, "ppp.pppd", c->ppp.pppd, errors);
+		see_unchecked(c, "ppp.plugin", c->ppp.plugin, errors);
+	}
+	if (c->ppp.options)
+		see_readable(c, "ppp.options", c->ppp.options, errors);
+}
+
+static struct priv_stamp stamp(const char *file)
+{
+	struct stat st;
+
+	if (!file || stat(file, &st) < 0)
+		return (struct priv_stamp){ 0 };
+	return (struct priv_stamp){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
+}
+
+static void stamp_programs(struct priv_files *f)
+{
+	const char *const files[PRIV_PROGRAMS] = {
+		f->conf->ppp.pppd, f->conf->ppp.plugin, f->conf->ppp.options, PPPD_OPTIONS,
+	};
+
+	for (size_t i = 0; i < PRIV_PROGRAMS; i++)
+		f->programs[i] = stamp(files[i]);
+}
+
+static bool stamp_same(const struct priv_stamp *a, const struct priv_stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+static bool same_words(const struct conf *old, const struct conf *c)
+{
+	struct priv_argv a, b;
+
+	if (priv_argv_build(&a, old, 0) < 0 || priv_argv_build(&b, c, 0) < 0 || a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (strcmp(a.args[i], b.args[i]) != 0)
+			return false;
+	return true;
+}
+
+bool priv_files_same_programs(const struct priv_files *old, const struct priv_files *f)
+{
+	if (!old->conf->ppp.check)
+		return false;
+	for (size_t i = 0; i < PRIV_PROGRAMS; i++)
+		if (!stamp_same(&old->programs[i], &f->programs[i]))
+			return false;
+	return same_words(old->conf, f->conf);
 }
 
 static void see_accounts(const struct conf *c, struct conf_errors *errors)
@@ -226,6 +323,9 @@ static void see_control_folder(const struct conf *c, struct conf_errors *errors)
 	}
 	if (!S_ISDIR(st.st_mode))
 		conf_errors_add(errors, c->file, 0, "control_socket", "there is no folder %s", folder);
+	else if (!priv_owned(&st))
+		conf_errors_add(errors, c->file, 0, "control_socket", "others than root may put files in the place of "
+				"ours in the folder %s: chown root and chmod go-w it, or name another one", folder);
 }
 
 int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_errors *errors)
@@ -237,12 +337,8 @@ int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_err
 	if (f->conf) {
 		if (f->conf->aaa.users)
 			load_users(f, errors);
-		if (f->conf->ppp.check) {
-			see_program(f->conf, errors);
-			see_readable(f->conf, "ppp.plugin", f->conf->ppp.plugin, errors);
-		}
-		if (f->conf->ppp.options)
-			see_readable(f->conf, "ppp.options", f->conf->ppp.options, errors);
+		see_ppp(f->conf, errors);
+		stamp_programs(f);
 		see_accounts(f->conf, errors);
 		see_control_folder(f->conf, errors);
 	}

@@ -10,6 +10,7 @@
 
 #include "common/plugin_proto.h"
 #include "common/seqmsg.h"
+#include "pacd/priv/child.h"
 #include "pacd/priv/priv.h"
 
 #include <errno.h>
@@ -27,9 +28,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define CHILD_FD (PLUGIN_FD + 1)   /* the first one that a pppd must not have */
+#define PPPD_FDS (PLUGIN_FD + 1)   /* 0 up to the plugin's socket, and no others */
 #define CHILD_NOFILE 1024          /* descriptors; pppd and its scripts need few, and select() no more */
 #define NOT_EXECUTED 127
+#define SLACK 16                   /* pppds; see pppd_max() */
 
 struct pppd {
 	struct hash_node by_token, by_pid;
@@ -143,22 +145,6 @@ static int set_open(struct set *s)
 
 /* --- in the child, up to its execve() --- */
 
-/* Every one of them is first moved out of the way of 0..3. */
-static int place(const int from[CHILD_FD])
-{
-	int high[CHILD_FD];
-
-	for (int i = 0; i < CHILD_FD; i++) {
-		high[i] = fcntl(from[i], F_DUPFD, 16);
-		if (high[i] < 0)
-			return -1;
-	}
-	for (int i = 0; i < CHILD_FD; i++)
-		if (dup2(high[i], i) < 0)
-			return -1;
-	return close_range(CHILD_FD, ~0u, 0);
-}
-
 static void limit_files(void)
 {
 	struct rlimit l;
@@ -167,16 +153,6 @@ static void limit_files(void)
 		return;
 	l.rlim_cur = CHILD_NOFILE;
 	setrlimit(RLIMIT_NOFILE, &l);
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL); /* fails for the few that have nothing to reset */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Ends with the root part: a pppd that nobody reaps or supervises must not live on. */
@@ -190,12 +166,12 @@ static int tie_to_parent(pid_t parent)
 /* A process group of its own, but no session: a session leader would take the pty as its terminal. */
 static _Noreturn void child(const struct set *s, const struct priv_argv *a, pid_t parent)
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	static char path[] = CHILD_PATH;
 	char *env[] = { path, NULL };
-	const int fds[CHILD_FD] = { s->slave, s->log[1], s->log[1], s->plugin[1] };
+	const int fds[PPPD_FDS] = { s->slave, s->log[1], s->log[1], s->plugin[1] };
 
-	reset_signals();
-	if (place(fds) < 0 || setpgid(0, 0) < 0 || tie_to_parent(parent) < 0 || chdir("/") < 0)
+	child_signals();
+	if (child_descriptors(fds, PPPD_FDS) < 0 || setpgid(0, 0) < 0 || tie_to_parent(parent) < 0 || chdir("/") < 0)
 		_exit(NOT_EXECUTED);
 	umask(022);
 	limit_files();
@@ -314,4 +290,9 @@ bool pppd_reaped(struct pppd_table *t, pid_t pid, uint64_t *token)
 size_t pppd_count(const struct pppd_table *t)
 {
 	return t->by_token.count;
+}
+
+size_t pppd_max(const struct conf *c)
+{
+	return 2 * (size_t)c->max_channels + SLACK;
 }

@@ -35,5 +35,7 @@ void pppd_signal_all(const struct pppd_table *t, int signal);
 /* The child with that pid was reaped: its token, and it is forgotten. False when it is none of them. */
 bool pppd_reaped(struct pppd_table *t, pid_t pid, uint64_t *token);
 size_t pppd_count(const struct pppd_table *t);
+/* How many there may be: more than calls, since those of ended calls take their time. */
+size_t pppd_max(const struct conf *c);
 
 #endif

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,16 +35,25 @@ static void print_warnings(const struct conf_errors *warnings)
 		fprintf(stderr, "warning: %s\n", warnings->list[i]);
 }
 
+void priv_keep_memory(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+}
+
 /* Files and machine; what is wrong has been printed when it is not 0. */
 static int load(struct priv_files *files, const char *conf_file, unsigned live)
 {
+	const struct priv_scope scope = { .live = live, .programs = true };
 	struct conf_errors errors;
 	int r;
 
 	conf_errors_init(&errors);
 	r = priv_files_load(files, conf_file, &errors);
 	if (r == 0)
-		priv_check_machine(files->conf, live, &errors);
+		priv_check_machine(files->conf, &scope, &errors);
 	if (r == 0 && errors.n) {
 		priv_files_clear(files);
 		r = -1;
@@ -166,7 +177,8 @@ static int run(const char *conf_file, bool foreground)
 
 	if (load(&files, conf_file, 0) < 0)
 		return EXIT_FAILURE;
-	log_open("pacd", files.conf->log_target, files.conf->log_level);
+	log_open("pacd", foreground ? files.conf->log_target : log_target_detached(files.conf->log_target),
+		 files.conf->log_level);
 	e = foreground ? 0 : detach(&ready_fd);
 	if (e == 0 && chdir("/") < 0)
 		e = -errno;
@@ -182,6 +194,7 @@ int priv_run(const struct priv_options *options)
 	char *conf_file;
 	int code;
 
+	priv_keep_memory();
 	if (geteuid() != 0) {
 		fprintf(stderr, "pacd: it must be started as root: it opens raw sockets and starts pppd\n");
 		return EXIT_FAILURE;

@@ -7,6 +7,7 @@
 
 #include "pacd/conf.h"
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct priv_options {
@@ -22,15 +23,32 @@ int priv_run(const struct priv_options *options);
 
 #define PRIV_MAIN_ROLE "pacd-main"
 
+/*
+ * Nobody may look into this process from now on, and it leaves no core file: it holds users' secrets.  The limit goes
+ * to all children; the rest has to be said again after each execve().
+ */
+void priv_keep_memory(void);
+
 /* `pacd -t`: reads, parses and checks all that can be checked; prints what is wrong on stderr. 0 or 1. */
 int priv_check(const char *conf_file);
 
 /* --- files.c: what only root can see --- */
 
+/* Which file it was; all 0: there was none. */
+struct priv_stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+};
+
+#define PRIV_PROGRAMS 4 /* pppd, the plugin, ppp.options, and pppd's own options file */
+
 struct priv_files {
 	int conf_fd, users_fd; /* sealed memfds; -1: none */
 	struct conf *conf;
 	struct conf_users *users; /* NULL: no users file is named */
+	struct priv_stamp programs[PRIV_PROGRAMS];
 };
 
 /*
@@ -39,17 +57,32 @@ struct priv_files {
  */
 int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_errors *errors);
 void priv_files_clear(struct priv_files *f);
+/*
+ * Whether pppd would start alike from both: the same files and the same words, and the older one was not exempt from
+ * the check.
+ */
+bool priv_files_same_programs(const struct priv_files *old, const struct priv_files *f);
+/*
+ * A file or folder that only root (or who runs this, in a test) may change.  In a folder with the sticky bit others
+ * may make files, but not touch ours.
+ */
+bool priv_owned(const struct stat *st);
 /* A copy in memory that nobody can change any more, positioned at its start. The descriptor, or -errno. */
 int priv_files_seal(const char *data, size_t len);
 
 /* --- check.c: start-up checks of the machine --- */
 
+struct priv_scope {
+	unsigned live;  /* calls that are up already; UINT_MAX: nobody knows */
+	pid_t main_pid; /* main, when it runs: its limit of descriptors is raised as well; 0: it will inherit ours */
+	bool programs;  /* start pppd, to see its version and whether it takes the plugin */
+};
+
 /*
- * Whether this machine can serve `max_channels` calls, of which `live` are up already (UINT_MAX: nobody knows); with
- * ppp.check also pppd, the plugin, /dev/ppp and MPPE.  Raises the limit of descriptors, which main inherits.  Errors
- * go to `errors`, warnings are logged.
+ * Whether this machine can serve `max_channels` calls; with ppp.check also pppd, the plugin, /dev/ppp and MPPE.  Raises
+ * the limit of descriptors.  Errors go to `errors`, warnings are logged.
  */
-void priv_check_machine(const struct conf *c, unsigned live, struct conf_errors *errors);
+void priv_check_machine(const struct conf *c, const struct priv_scope *scope, struct conf_errors *errors);
 /* What `pppd --version` printed, as 100 * major, minor, patch (2.4.9: 20409); 0 when there is no version in it. */
 unsigned priv_check_version(const char *text);
 

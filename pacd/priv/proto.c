@@ -66,6 +66,23 @@ static void get_conf_taken(struct rbuf *r, struct priv_conf_taken *m)
 	r->fault |= m->taken > 1;
 }
 
+static void put_down_hook(struct wbuf *w, const struct priv_down_hook *m)
+{
+	wbuf_u32(w, m->unit);
+	wbuf_u32(w, m->local);
+	wbuf_u32(w, m->remote);
+	wbuf_u32(w, m->peer_addr);
+}
+
+static void get_down_hook(struct rbuf *r, struct priv_down_hook *m)
+{
+	m->unit = rbuf_u32(r);
+	m->local = rbuf_u32(r);
+	m->remote = rbuf_u32(r);
+	m->peer_addr = rbuf_u32(r);
+	r->fault |= m->unit > INT32_MAX;
+}
+
 static void put_conf(struct wbuf *w, const struct priv_conf *m)
 {
 	wbuf_u32(w, m->generation);
@@ -137,6 +154,7 @@ size_t priv_encode(uint8_t *data, size_t cap, const struct priv_msg *m)
 	case PRIV_START_PPPD: put_start_pppd(&w, &m->start_pppd); break;
 	case PRIV_SIGNAL_PPPD: put_signal_pppd(&w, &m->signal_pppd); break;
 	case PRIV_CONF_TAKEN: put_conf_taken(&w, &m->conf_taken); break;
+	case PRIV_DOWN_HOOK: put_down_hook(&w, &m->down_hook); break;
 	case PRIV_CONF: put_conf(&w, &m->conf); break;
 	case PRIV_OPENED: put_opened(&w, &m->opened); break;
 	case PRIV_STARTED: put_started(&w, &m->started); break;
@@ -161,6 +179,7 @@ int priv_decode(struct priv_msg *m, const uint8_t *data, size_t len)
 	case PRIV_START_PPPD: get_start_pppd(&r, &m->start_pppd); break;
 	case PRIV_SIGNAL_PPPD: get_signal_pppd(&r, &m->signal_pppd); break;
 	case PRIV_CONF_TAKEN: get_conf_taken(&r, &m->conf_taken); break;
+	case PRIV_DOWN_HOOK: get_down_hook(&r, &m->down_hook); break;
 	case PRIV_CONF: get_conf(&r, &m->conf); break;
 	case PRIV_OPENED: get_opened(&r, &m->opened); break;
 	case PRIV_STARTED: get_started(&r, &m->started); break;

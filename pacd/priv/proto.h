@@ -23,6 +23,7 @@ enum priv_type {
 	PRIV_CONF_TAKEN,  /* main has taken over, or refused, the snapshot */
 	PRIV_RELOAD,      /* read the files again (also on SIGHUP to the root part) */
 	PRIV_READY,       /* main serves; once, after the start */
+	PRIV_DOWN_HOOK,   /* run ip-down for a pppd that could not: it was killed or crashed with its link up */
 	/* the root part tells */
 	PRIV_CONF = 65,   /* fds: pacd.conf, users (where there is one), error texts (when not ok) */
 	PRIV_OPENED,      /* fd: the socket, when error is 0 */
@@ -63,6 +64,13 @@ struct priv_conf_taken {
 	uint8_t taken; /* 1 or 0 */
 };
 
+/* Addresses in host order.  What the script gets is made of these numbers only. */
+struct priv_down_hook {
+	uint32_t unit;          /* of the interface: pppN; at most INT32_MAX */
+	uint32_t local, remote; /* the link's own addresses */
+	uint32_t peer_addr;     /* the caller's: ipparam and remotenumber */
+};
+
 /* ok: PRIV_CONF_TAKEN is to follow, and until then both generations are good. Not ok: nothing follows. */
 struct priv_conf {
 	uint32_t generation; /* 1 at the start; never used twice */
@@ -95,6 +103,7 @@ struct priv_msg {
 		struct priv_start_pppd start_pppd;
 		struct priv_signal_pppd signal_pppd;
 		struct priv_conf_taken conf_taken;
+		struct priv_down_hook down_hook;
 		struct priv_conf conf;
 		struct priv_opened opened;
 		struct priv_started started;

@@ -1,12 +1,14 @@
 /*
  * The root part's loop: takes main's requests, reaps children, heeds signals.
  *
- * Owns main's socket, the two snapshots, the pppd table and the answers that
- * main did not read yet.  It parses nothing that came from the network, and a
- * request that main should never make ends everything: a main that makes it is
- * not ours any more.
+ * Owns main's socket, the tables of pppds and of down scripts, and the answers
+ * that main did not read yet; the snapshots are root_conf.c's.  It parses nothing
+ * that came from the network, and a request that main should never make ends
+ * everything: a main that makes it is not ours any more.  A signal for a token
+ * that nobody has is no such request, and is ignored: the pppd may have ended
+ * while it was on its way.  So is a hook that no pppd's end has earned.
  */
-#include "pacd/priv/root.h"
+#include "pacd/priv/root_internal.h"
 
 #include "common/log.h"
 #include "common/seqmsg.h"
@@ -27,7 +29,6 @@
 #define STOP_SLACK_S 15    /* main gets its own bound and this */
 #define TERM_S 10          /* pppd may take this long to end */
 #define KILL_S 2           /* and the kernel this long after SIGKILL */
-#define PPPD_SLACK 16
 
 struct outgoing {
 	struct list node;
@@ -44,21 +45,20 @@ static void outgoing_free(struct outgoing *o)
 	free(o);
 }
 
-static void violation(struct root *r, const char *what)
+void root_violation(struct root *r, const char *what)
 {
 	log_error("priv_violation", "what=%s", what);
 	r->over = r->failed = true;
 }
 
-/* Takes over the descriptors. */
-static void queue(struct root *r, const struct priv_msg *m, const int *fds, size_t nfds)
+void root_queue(struct root *r, const struct priv_msg *m, const int *fds, size_t nfds)
 {
 	struct outgoing *o = calloc(1, sizeof *o);
 
 	if (!o) {
 		for (size_t i = 0; i < nfds; i++)
 			close(fds[i]);
-		violation(r, "no_memory");
+		root_violation(r, "no_memory");
 		return;
 	}
 	o->m = *m;
@@ -94,156 +94,57 @@ static void flush(struct root *r)
 	}
 }
 
-/* --- snapshots --- */
-
-static void snapshot_clear(struct root_snapshot *s)
-{
-	if (s->generation)
-		priv_files_clear(&s->files);
-	s->generation = 0;
-}
-
-/* The snapshot that a request means: until main has answered, the old and the new one are both good. */
-static const struct conf *snapshot_find(const struct root *r, uint32_t generation)
-{
-	if (generation && generation == r->current.generation)
-		return r->current.files.conf;
-	if (generation && generation == r->pending.generation)
-		return r->pending.files.conf;
-	return NULL;
-}
-
-int root_offer(struct root *r, struct priv_files *files)
-{
-	struct priv_msg m = { .type = PRIV_CONF };
-	int fds[2] = { files->conf_fd, files->users_fd };
-
-	snapshot_clear(&r->pending);
-	r->pending.generation = ++r->last_generation;
-	r->pending.files = *files;
-	r->pending.files.conf_fd = r->pending.files.users_fd = -1; /* the copies are main's now */
-	m.conf = (struct priv_conf){ r->last_generation, 1, files->users_fd >= 0, r->detach };
-	queue(r, &m, fds, files->users_fd >= 0 ? 2 : 1);
-	*files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
-	return r->over ? -ENOMEM : 0;
-}
-
-static void refuse(struct root *r, const struct conf_errors *errors)
-{
-	struct priv_msg m = { .type = PRIV_CONF };
-	char *text = conf_errors_join(errors);
-	int fd = text ? priv_files_seal(text, strlen(text)) : -ENOMEM;
-
-	free(text);
-	m.conf = (struct priv_conf){ ++r->last_generation, 0, 0, r->detach };
-	if (fd >= 0)
-		queue(r, &m, &fd, 1);
-	else
-		log_error("reload", "error=\"%s\"", strerror(-fd));
-}
-
-static void reload(struct root *r)
-{
-	struct conf_errors errors;
-	struct priv_files files;
-	bool ok;
-
-	if (r->stopping)
-		return;
-	if (r->pending.generation) {
-		r->reload_again = true;
-		return;
-	}
-	conf_errors_init(&errors);
-	ok = priv_files_load(&files, r->conf_file, &errors) == 0;
-	if (ok)
-		priv_check_machine(files.conf, (unsigned)pppd_count(&r->pppds), &errors);
-	if (ok && errors.n == 0) {
-		root_offer(r, &files);
-	} else {
-		refuse(r, &errors);
-		priv_files_clear(&files);
-	}
-	conf_errors_clear(&errors);
-}
-
-static void conf_taken(struct root *r, const struct priv_conf_taken *m)
-{
-	if (m->generation != r->pending.generation) {
-		/* Main may also say that it does not take what was refused anyway. */
-		if (m->taken)
-			violation(r, "unknown_generation_taken");
-		return;
-	}
-	if (m->taken) {
-		snapshot_clear(&r->current);
-		r->current = r->pending;
-		r->pending = (struct root_snapshot){ 0 };
-		log_set_level(r->current.files.conf->log_level);
-	} else {
-		snapshot_clear(&r->pending);
-	}
-	if (r->reload_again) {
-		r->reload_again = false;
-		reload(r);
-	}
-}
-
 /* --- main's requests --- */
 
-/* What is to be removed when the daemon ends; there is one at a time. */
-static void keep_control(struct root *r, const struct conf *c)
+/* Each is opened once: a main that was taken over gains nothing by asking again and again. */
+static bool first_time(struct root *r, const struct priv_open *m)
 {
-	char *path = strdup(c->control.path);
+	uint8_t *octet = &r->opened[m->socket][m->index / 8], bit = (uint8_t)(1 << m->index % 8);
 
-	if (!path)
-		return;
-	if (r->control && strcmp(r->control, path) != 0)
-		unlink(r->control);
-	free(r->control);
-	r->control = path;
+	if (*octet & bit)
+		return false;
+	*octet |= bit;
+	return true;
 }
 
 static void open_socket(struct root *r, const struct priv_open *m)
 {
 	struct priv_msg answer = { .type = PRIV_OPENED, .opened = { m->socket, m->index, ESTALE } };
-	const struct conf *c = snapshot_find(r, m->generation);
+	const struct conf *c = root_conf_find(r, m->generation);
 	int fd = -1;
 
 	if (c && !sockets_exist(c, m->socket, m->index)) {
-		violation(r, "no_such_socket");
+		root_violation(r, "no_such_socket");
+		return;
+	}
+	if (c && !first_time(r, m)) {
+		root_violation(r, "socket_asked_for_twice");
 		return;
 	}
 	if (c)
 		answer.opened.error = -sockets_open(c, m->socket, m->index, &fd);
 	if (fd >= 0 && m->socket == PRIV_SOCKET_CONTROL)
-		keep_control(r, c);
-	queue(r, &answer, &fd, fd >= 0 ? 1 : 0);
-}
-
-/* More than there may be calls: those of ended calls take their time. */
-static bool pppd_room(const struct root *r, const struct conf *c)
-{
-	return pppd_count(&r->pppds) < 2 * (size_t)c->max_channels + PPPD_SLACK;
+		r->control = strdup(c->control.path);
+	root_queue(r, &answer, &fd, fd >= 0 ? 1 : 0);
 }
 
 static void start_pppd(struct root *r, const struct priv_start_pppd *m)
 {
 	struct priv_msg answer = { .type = PRIV_STARTED, .started = { m->token, ESTALE, 0 } };
-	const struct conf *c = snapshot_find(r, m->generation);
+	const struct conf *c = root_conf_find(r, m->generation);
 	struct pppd_ends ends;
 
-	if (c && !pppd_room(r, c)) {
+	if (c && pppd_count(&r->pppds) >= pppd_max(c)) {
 		answer.started.error = EUSERS;
 	} else if (c) {
 		answer.started.error = -pppd_start(&r->pppds, c, m->token, m->peer_addr, &ends);
 	}
 	if (answer.started.error) {
-		queue(r, &answer, NULL, 0);
+		root_queue(r, &answer, NULL, 0);
 		return;
 	}
 	answer.started.pid = (uint32_t)ends.pid;
-	queue(r, &answer, (int[]){ ends.pty, ends.plugin, ends.log }, 3);
+	root_queue(r, &answer, (int[]){ ends.pty, ends.plugin, ends.log }, 3);
 }
 
 /* Without -f, whoever started us waits until here. */
@@ -251,6 +152,7 @@ static void ready(struct root *r)
 {
 	int null;
 
+	r->ready = true;
 	if (r->ready_fd < 0)
 		return;
 	if (write(r->ready_fd, "", 1) < 0)
@@ -267,6 +169,24 @@ static void ready(struct root *r)
 	close(null);
 }
 
+static void down_hook(struct root *r, const struct priv_down_hook *m)
+{
+	bool ipparam = r->current.generation && r->current.files.conf->ppp.ipparam;
+	int e;
+
+	if (!r->hooks_earned) {
+		log_warn("down-hook", "interface=ppp%u refused=unearned", m->unit);
+		return;
+	}
+	r->hooks_earned--;
+	e = hooks_run(&r->hooks, m, ipparam);
+	if (e == -EPERM)
+		log_warn("down-hook", "interface=ppp%u refused=unsafe hint=\"chown root and chmod go-w %s\"", m->unit,
+			 r->hooks.script);
+	else if (e < 0)
+		log_error("down-hook", "interface=ppp%u error=\"%s\"", m->unit, strerror(-e));
+}
+
 static void serve_msg(struct root *r, const struct priv_msg *m)
 {
 	switch (m->type) {
@@ -276,10 +196,11 @@ static void serve_msg(struct root *r, const struct priv_msg *m)
 		pppd_signal(&r->pppds, m->signal_pppd.token,
 			    m->signal_pppd.signal == PRIV_SIGNAL_KILL ? SIGKILL : SIGTERM);
 		break;
-	case PRIV_CONF_TAKEN: conf_taken(r, &m->conf_taken); break;
-	case PRIV_RELOAD: reload(r); break;
+	case PRIV_CONF_TAKEN: root_conf_taken(r, &m->conf_taken); break;
+	case PRIV_RELOAD: r->reload_asked = true; break;
 	case PRIV_READY: ready(r); break;
-	default: violation(r, "not_a_request"); break;
+	case PRIV_DOWN_HOOK: down_hook(r, &m->down_hook); break;
+	default: root_violation(r, "not_a_request"); break;
 	}
 }
 
@@ -295,8 +216,8 @@ static int serve_one(struct root *r)
 		r->over = true;
 		return e;
 	}
-	if (e < 0 || raw.nfds || priv_decode(&m, raw.data, raw.len) < 0)
-		violation(r, "malformed_request");
+	if (e < 0 || raw.nfds || raw.cut || priv_decode(&m, raw.data, raw.len) < 0)
+		root_violation(r, "malformed_request");
 	else
 		serve_msg(r, &m);
 	if (e == 0)
@@ -329,8 +250,11 @@ static void reap(struct root *r)
 			r->over = true;
 		} else if (pppd_reaped(&r->pppds, pid, &m.exited.token)) {
 			m.exited.status = status;
+			r->hooks_earned += WIFSIGNALED(status);
 			if (!r->over)
-				queue(r, &m, NULL, 0);
+				root_queue(r, &m, NULL, 0);
+		} else {
+			hooks_reaped(&r->hooks, pid, status);
 		}
 	}
 }
@@ -351,7 +275,7 @@ static void stop(struct root *r)
 	}
 	r->stopping = true;
 	r->stop_by = mono_add_s(mono_now(), drain_s(r) + STOP_SLACK_S);
-	queue(r, &m, NULL, 0);
+	root_queue(r, &m, NULL, 0);
 }
 
 static void heed_signals(struct root *r)
@@ -360,7 +284,7 @@ static void heed_signals(struct root *r)
 
 	while (read(r->signals, &si, sizeof si) == sizeof si) {
 		switch (si.ssi_signo) {
-		case SIGHUP: reload(r); break;
+		case SIGHUP: r->reload_asked = true; break;
 		case SIGTERM:
 		case SIGINT: stop(r); break;
 		default: break; /* SIGCHLD: several may be one signal */
@@ -380,23 +304,15 @@ static int wait_ms(struct mono until)
 	return us <= 0 ? 0 : us / 1000 >= INT_MAX ? INT_MAX : (int)(us / 1000) + 1;
 }
 
-static void turn(struct root *r)
+/* What has a time of its own. */
+static void look_at_clock(struct root *r)
 {
-	struct pollfd fds[2] = {
-		{ .fd = r->signals, .events = POLLIN },
-		{ .fd = r->fd, .events = list_empty(&r->outgoing) ? POLLIN : POLLOUT },
-	};
+	struct mono now = mono_now();
 
-	if (poll(fds, 2, wait_ms(r->stop_by)) < 0 && errno != EINTR) {
-		violation(r, "poll");
-		return;
-	}
-	if (fds[0].revents)
-		heed_signals(r);
-	flush(r);
-	if (fds[1].revents)
-		serve_main(r);
-	if (mono_reached(r->stop_by, mono_now())) {
+	hooks_due(&r->hooks, now);
+	if (mono_reached(root_reload_due(r), now))
+		root_reload(r);
+	if (mono_reached(r->stop_by, now)) {
 		log_error("stop", "main=silent");
 		r->over = r->failed = true;
 		if (r->main_pid)
@@ -404,9 +320,33 @@ static void turn(struct root *r)
 	}
 }
 
+static struct mono next_time(struct root *r)
+{
+	return mono_earlier(mono_earlier(r->stop_by, root_reload_due(r)), hooks_due(&r->hooks, mono_now()));
+}
+
+static void turn(struct root *r)
+{
+	struct pollfd fds[2] = {
+		{ .fd = r->signals, .events = POLLIN },
+		{ .fd = r->fd, .events = list_empty(&r->outgoing) ? POLLIN : POLLOUT },
+	};
+
+	if (poll(fds, 2, wait_ms(next_time(r))) < 0 && errno != EINTR) {
+		root_violation(r, "poll");
+		return;
+	}
+	if (fds[0].revents)
+		heed_signals(r);
+	flush(r);
+	if (fds[1].revents)
+		serve_main(r);
+	look_at_clock(r);
+}
+
 static bool children_left(const struct root *r)
 {
-	return r->main_pid || pppd_count(&r->pppds);
+	return r->main_pid || pppd_count(&r->pppds) || hooks_count(&r->hooks);
 }
 
 /* Reaps until nobody is left or the time is up; a further stop signal says that it is. */
@@ -434,8 +374,10 @@ static void end_all(struct root *r)
 	pppd_signal_all(&r->pppds, SIGTERM);
 	wait_for_children(r, TERM_S);
 	if (children_left(r)) {
-		log_warn("stop", "killed=%zu main=%s", pppd_count(&r->pppds), r->main_pid ? "killed" : "ended");
+		log_warn("stop", "killed=%zu scripts=%zu main=%s", pppd_count(&r->pppds), hooks_count(&r->hooks),
+			 r->main_pid ? "killed" : "ended");
 		pppd_signal_all(&r->pppds, SIGKILL);
+		hooks_kill(&r->hooks);
 		if (r->main_pid)
 			kill(r->main_pid, SIGKILL);
 		wait_for_children(r, KILL_S);
@@ -483,9 +425,10 @@ static int open_signals(void)
 
 int root_init(struct root *r, const char *conf_file, int fd)
 {
-	*r = (struct root){ .conf_file = conf_file, .fd = fd, .ready_fd = -1 };
+	*r = (struct root){ .conf_file = conf_file, .fd = fd, .ready_fd = -1, .reload_after = mono_now() };
 	list_init(&r->outgoing);
 	pppd_init(&r->pppds);
+	hooks_init(&r->hooks, HOOK_SCRIPT);
 	r->signals = open_signals();
 	if (r->signals < 0)
 		return r->signals;
@@ -511,8 +454,8 @@ void root_clear(struct root *r)
 		close(r->signals);
 	if (r->ready_fd >= 0)
 		close(r->ready_fd);
-	snapshot_clear(&r->current);
-	snapshot_clear(&r->pending);
+	root_conf_clear(r);
 	pppd_clear(&r->pppds);
+	hooks_clear(&r->hooks);
 	free(r->control);
 }

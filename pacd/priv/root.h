@@ -7,6 +7,7 @@
 
 #include "common/list.h"
 #include "common/mono.h"
+#include "pacd/priv/hook.h"
 #include "pacd/priv/pppd.h"
 #include "pacd/priv/priv.h"
 #include "pacd/priv/proto.h"
@@ -26,8 +27,13 @@ struct root {
 	struct root_snapshot current; /* taken by main */
 	struct root_snapshot pending; /* sent, not yet answered */
 	uint32_t last_generation;
-	bool reload_again;  /* asked for while one was pending */
+	bool ready;         /* main serves */
+	bool reload_asked;  /* any number of times */
+	struct mono reload_after; /* not before: somebody may ask all the time */
+	uint8_t opened[PRIV_SOCKETS][CONF_LIST_MAX / 8]; /* bits: which sockets main has had; each comes once */
 	struct pppd_table pppds;
+	struct hooks hooks;
+	size_t hooks_earned; /* pppds that ended by a signal, and have had no hook */
 	struct list outgoing; /* struct outgoing: what the socket did not take yet */
 	bool detach;        /* started without -f */
 	int ready_fd;       /* owned; who waits for the start to succeed, or -1 */

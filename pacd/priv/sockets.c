@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
-#include <limits.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <pwd.h>
@@ -97,32 +96,60 @@ static bool alive(const struct sockaddr_un *sun)
 	return yes;
 }
 
+/* The control socket's folder and its name in there. */
+struct place {
+	struct sockaddr_un sun;
+	int folder; /* O_PATH */
+	const char *name;
+};
+
+/* Makes the folder where need be. From here on it is this one, whatever its name may come to lead to. */
+static int open_folder(struct place *p)
+{
+	char copy[sizeof p->sun.sun_path];
+	const char *path;
+	struct stat st;
+
+	strcpy(copy, p->sun.sun_path);
+	p->name = strrchr(p->sun.sun_path, '/') + 1;
+	path = dirname(copy);
+	if (mkdir(path, FOLDER_MODE) < 0 && errno != EEXIST)
+		return -errno;
+	p->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->folder < 0 || fstat(p->folder, &st) < 0)
+		return -errno;
+	return priv_owned(&st) ? 0 : -EPERM;
+}
+
 /* 0 when the name is free now; what a dead pacd left behind is removed. */
-static int free_name(const struct sockaddr_un *sun)
+static int free_name(const struct place *p)
 {
 	struct stat st;
 
-	if (lstat(sun->sun_path, &st) < 0)
+	if (fstatat(p->folder, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	if (alive(sun))
+	if (alive(&p->sun))
 		return -EADDRINUSE;
-	return unlink(sun->sun_path) < 0 ? -errno : 0;
+	return unlinkat(p->folder, p->name, 0) < 0 ? -errno : 0;
 }
 
-static int make_folder(const char *path)
+/* The mode comes with the socket, so that nothing has to be changed by name but its owner. */
+static int bind_there(const struct place *p, unsigned mode, int fd)
 {
-	char copy[PATH_MAX];
+	mode_t old = umask(0777 & ~ctl_socket_mode(mode));
+	int r = bind(fd, (const struct sockaddr *)&p->sun, sizeof p->sun) < 0 ? -errno : 0;
 
-	strcpy(copy, path); /* a sun_path is shorter */
-	return mkdir(dirname(copy), FOLDER_MODE) < 0 && errno != EEXIST ? -errno : 0;
+	umask(old);
+	return r;
 }
 
-static int set_owner(const struct conf_control *control)
+static int set_owner(const struct place *p, const struct conf_control *control)
 {
 	uid_t uid = 0;
 	gid_t gid = 0;
+	struct stat st;
 
 	if (control->owner) {
 		const struct passwd *pw = getpwnam(control->owner);
@@ -138,31 +165,39 @@ static int set_owner(const struct conf_control *control)
 			return -ENOENT;
 		gid = gr->gr_gid;
 	}
-	return chown(control->path, uid, gid) < 0 ? -errno : 0;
+	if (fstatat(p->folder, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+		return -EPERM; /* its folder's name was turned while we bound */
+	return fchownat(p->folder, p->name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int open_control(const struct conf *c, int *fd)
+static int open_at(const struct place *p, const struct conf_control *control, int *fd)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	mode_t old;
-	int r;
+	int r = free_name(p);
 
-	if (strlen(c->control.path) >= sizeof sun.sun_path)
-		return -ENAMETOOLONG;
-	strcpy(sun.sun_path, c->control.path);
-	r = make_folder(sun.sun_path);
-	r = r < 0 ? r : free_name(&sun);
 	if (r < 0)
 		return r;
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
 		return -errno;
-	old = umask(0777); /* closed to all until owner and mode are right */
-	r = bind(*fd, (struct sockaddr *)&sun, sizeof sun) < 0 ? -errno : 0;
-	umask(old);
-	r = r < 0 ? r : set_owner(&c->control);
-	if (r == 0 && (chmod(sun.sun_path, ctl_socket_mode(c->control.mode)) < 0 || listen(*fd, CONTROL_BACKLOG) < 0))
-		r = -errno;
+	r = bind_there(p, control->mode, *fd);
+	r = r < 0 ? r : set_owner(p, control);
+	return r == 0 && listen(*fd, CONTROL_BACKLOG) < 0 ? -errno : r; /* nobody was heard until now */
+}
+
+static int open_control(const struct conf *c, int *fd)
+{
+	struct place p = { .sun = { .sun_family = AF_UNIX }, .folder = -1 };
+	int r;
+
+	if (strlen(c->control.path) >= sizeof p.sun.sun_path)
+		return -ENAMETOOLONG;
+	strcpy(p.sun.sun_path, c->control.path);
+	r = open_folder(&p);
+	r = r < 0 ? r : open_at(&p, &c->control, fd);
+	if (p.folder >= 0)
+		close(p.folder);
 	return r;
 }
 

@@ -11,7 +11,7 @@
 bool sockets_exist(const struct conf *c, enum priv_socket socket, unsigned index);
 /*
  * 0 with a non-blocking, close-on-exec socket, or -errno.  For the control socket -EADDRINUSE says that another pacd
- * answers there, and -EEXIST that something else has its name.
+ * answers there, -EEXIST that something else has its name, and -EPERM that others may change its folder.
  */
 int sockets_open(const struct conf *c, enum priv_socket socket, unsigned index, int *fd);
 

@@ -6,6 +6,7 @@
  */
 #include "pacd/priv/spawn.h"
 
+#include "pacd/priv/child.h"
 #include "pacd/priv/priv.h"
 #include "pacd/priv/proto.h"
 
@@ -14,7 +15,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,26 +76,15 @@ static void drop_root(const struct passwd *pw)
 static void place(int fd, int exe)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int high_fd = fcntl(fd, F_DUPFD_CLOEXEC, 16), high_exe = fcntl(exe, F_DUPFD_CLOEXEC, 16);
+	const int from[EXE_FD + 1] = { null, null, STDERR_FILENO, fd, exe };
 
-	if (null < 0 || high_fd < 0 || high_exe < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    dup2(high_fd, PRIV_FD) < 0 || dup3(high_exe, EXE_FD, O_CLOEXEC) < 0 || close_range(EXE_FD + 1, ~0u, 0) < 0)
+	if (null < 0 || child_descriptors(from, EXE_FD + 1) < 0 || fcntl(EXE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		fail("descriptors");
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static char **clean_environment(char *env[KEPT + 3], char values[KEPT][VALUE_MAX])
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C";
+	static char path[] = CHILD_PATH, lang[] = "LANG=C";
 	size_t n = 0;
 
 	env[n++] = path;
@@ -115,10 +104,13 @@ static _Noreturn void child(const struct passwd *pw, int fd, int exe)
 	static char role[] = PRIV_MAIN_ROLE, empty[] = "";
 	char values[KEPT][VALUE_MAX], *env[KEPT + 3], *argv[] = { role, NULL };
 
-	reset_signals();
+	child_signals();
 	place(fd, exe);
 	if (chdir("/") < 0)
 		fail("chdir");
+	/* A terminal that we were started from is not main's: it could type into it. */
+	if (setsid() < 0)
+		fail("setsid");
 	drop_root(pw);
 	/* By descriptor: the user needs no way to the program's folder. */
 	execveat(EXE_FD, empty, argv, clean_environment(env, values), AT_EMPTY_PATH);

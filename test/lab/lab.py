@@ -22,7 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PACD_BUILD", TOP / "build"))
 PACD = BUILD / "pacd/pacd"
 PACCTL = BUILD / "pacd/pacctl"
-PLUGIN = BUILD / "pacd/plugin/.libs/pacd.so"
+PLUGIN = pathlib.Path(os.environ.get("PACD_PLUGIN", BUILD / "pacd/plugin/.libs/pacd.so"))
 
 DEADLINE = float(os.environ.get("PACD_LAB_DEADLINE", "60"))  # emulated machines are slow
 
@@ -388,7 +388,8 @@ class Client:
     def reach(self, address="10.99.0.1", deadline=DEADLINE):
         """Waits for an answer through this very tunnel: other clients of its host may have the same far end."""
         ping = ("ping", "-n", "-c", "1", "-W", "2", "-I", self.ifname, address)
-        wait_for(lambda: self.host.run(*ping, check=False).returncode == 0, f"{address} answers {self.ifname}", deadline)
+        wait_for(lambda: self.host.run(*ping, check=False).returncode == 0, f"{address} answers {self.ifname}",
+                 deadline)
 
     def address(self):
         found = re.findall(r"local  IP address (\S+)", self.log())

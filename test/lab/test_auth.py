@@ -1,5 +1,6 @@
-"""Logins: every method, every kind of name, and every reason to refuse one (PPP-05, CALL-04, CALL-OUT-08, -09, SEC-01)."""
+"""Logins: every method, every kind of name, every reason to refuse one (PPP-05, CALL-04, CALL-OUT-08, -09, SEC-01)."""
 
+import subprocess
 import time
 
 import lab
@@ -21,7 +22,7 @@ def quiet(pacd, sessions=0):
 
 
 def test_methods(wire, start, dial):
-    """PPP-05, SEC-01: PAP, CHAP with MD5, MS-CHAP and MS-CHAPv2 where they are allowed, all at once, with a secret and with an NT hash."""
+    """PPP-05, SEC-01: PAP, CHAP with MD5, MS-CHAP and MS-CHAPv2 where allowed; a PAP password for an NT hash."""
     server, client = wire
     pacd = start(server, ppp__auth=ALL, ppp__mppe='"allow"')
     callers = {method: dial(client, "192.0.2.1", wait=False, options=options) for method, options in ONLY.items()}
@@ -41,7 +42,7 @@ def test_methods(wire, start, dial):
 
 
 def test_method_that_is_not_allowed(wire, start, dial):
-    """SEC-01: a client that knows no allowed method is not let in, and nobody asks it for its password; MD5 cannot be done with an NT hash."""
+    """SEC-01: who knows no allowed method is not let in nor asked for a password; MD5 cannot do with an NT hash."""
     server, client = wire
     pacd = start(server, ppp__auth='[ "chap" ]', ppp__mppe='"deny"')
     pap = dial(client, "192.0.2.1", wait=False, options=ONLY["pap"])
@@ -56,7 +57,8 @@ def test_method_that_is_not_allowed(wire, start, dial):
 
 
 def test_failures(wire, start, dial, folder):
-    """CALL-OUT-08, SEC-09: a refused login is one line with address and outcome; its call, pppd and channel are gone, its connection lives."""
+    """CALL-OUT-08, -15, SEC-09: a refused login is one line with address and outcome; its call, pppd and channel are
+    gone, and the connection that it came on lives, with its other calls."""
     server, client = wire
     pacd = start(server)
     shared = folder / "shared"
@@ -137,7 +139,8 @@ def test_sessions_and_addresses(wire, start, dial):
     users = ("refuser", "replacer", "tiny")
 
     def dial_all():
-        return {user: dial(client, "192.0.2.1", user=user, password="one", wait=False, options=lab.MPPE) for user in users}
+        return {user: dial(client, "192.0.2.1", user=user, password="one", wait=False, options=lab.MPPE)
+                for user in users}
 
     first = dial_all()
     for caller in first.values():
@@ -184,7 +187,7 @@ users = (
 
 
 def test_time_limits(wire, start, dial):
-    """CALL-OUT-09: session_timeout ends a busy session, idle_timeout an idle one: LCP's echoes are not traffic, pings are."""
+    """CALL-OUT-09: session_timeout ends a busy session, idle_timeout an idle one; LCP echoes are no traffic."""
     server, client = wire
     pacd = start(server, users=TIMED, ppp__lcp_echo_interval="1", ppp__lcp_echo_failure="60")
     callers = {name: dial(client, "192.0.2.1", user=name, password="one", wait=False, options=lab.MPPE)
@@ -192,7 +195,8 @@ def test_time_limits(wire, start, dial):
     traffic = []
     for name in ("talker", "brief"):
         callers[name].wait_up()
-        traffic.append(client.popen("ping", "-nq", "-i", "0.5", "-I", callers[name].ifname, "10.99.0.1", stdout=-3, stderr=-3))
+        traffic.append(client.popen("ping", "-nq", "-i", "0.5", "-I", callers[name].ifname, "10.99.0.1",
+                                    stdout=subprocess.DEVNULL))
     pacd.wait_log("call-down", user='"brief"', reason="session-timeout")
     pacd.wait_log("call-down", user='"idler"', reason="idle-timeout")
     for name in ("brief", "idler"):

@@ -1,4 +1,4 @@
-"""What mppe = "require", "allow" and "deny" mean to clients that insist on MPPE or refuse it, and what the wire shows (SEC-01)."""
+"""What mppe = "require", "allow" and "deny" mean to clients that insist on MPPE or refuse it, and the wire (SEC-01)."""
 
 import lab
 

@@ -43,13 +43,13 @@ def test_two_clients_behind_one_nat(net, start, dial):
 
 
 def test_calls_on_one_connection(wire, start, dial, folder):
-    """CALL-OUT-07, -09, -15, SEC-06: three calls on one TCP connection; the end of one, from either side, leaves the others."""
+    """CALL-OUT-07, -09, -15, SEC-06: three calls on one TCP connection; the end of one leaves the others."""
     server, client = wire
     pacd = start(server)
     shared = folder / "shared"
     first = dial(client, "192.0.2.1", shared=shared, options=lab.MPPE)  # makes the control connection
-    second, third = (dial(client, "192.0.2.1", wait=False, shared=shared, user="bob", password="builder", options=lab.MPPE)
-                     for _ in range(2))
+    second, third = (dial(client, "192.0.2.1", wait=False, shared=shared, user="bob", password="builder",
+                          options=lab.MPPE) for _ in range(2))
     for caller in (first, second, third):
         caller.wait_up()
         caller.reach()

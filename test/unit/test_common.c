@@ -1,17 +1,15 @@
 /*
- * common/: addresses, hash table, list, log, octet buffers and framed messages with descriptors.
+ * common/: addresses, hash table, list, log and octet buffers.
  */
 #include "common/addr.h"
 #include "common/buf.h"
 #include "common/hash.h"
 #include "common/list.h"
 #include "common/log.h"
-#include "common/seqmsg.h"
 
 #include "test/unit/unit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -201,20 +199,18 @@ END_TEST
 
 START_TEST(hash_of_octets)
 {
-	uint8_t data[32] = { 0 };
+	uint8_t data[32] = { 0 }, other[32];
 
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (uint8_t)i;
 	for (size_t len = 0; len < sizeof data; len++) {
 		ck_assert(hash_bytes(data, len) == hash_bytes(data, len));
 		ck_assert(hash_bytes(data, len) != hash_bytes(data, len + 1));
-		data[len] ^= 1;
-		ck_assert(hash_bytes(data, len + 1) != hash_bytes((uint8_t[32]){ 0 }, len + 1));
-		data[len] ^= 1;
+		memcpy(other, data, sizeof other);
+		other[len] ^= 1;
+		ck_assert(hash_bytes(data, len + 1) != hash_bytes(other, len + 1));
 	}
 	ck_assert(hash_u64(1) != hash_u64(2));
-	/* A peer cannot know where its key lands: the seed is another one in each process. */
-	ck_assert(hash_u64(0) != 0);
 }
 END_TEST
 
@@ -259,7 +255,7 @@ END_TEST
 
 /* --- log --- */
 
-static char lines[8][3000];
+static char lines[4][3000];
 static unsigned nlines;
 
 static void sink(enum log_level level, const char *line)
@@ -511,154 +507,14 @@ START_TEST(buf_writer_faults)
 }
 END_TEST
 
-/* --- seqmsg --- */
-
-static int pair[2];
-
-static void pair_setup(void)
-{
-	ck_assert_int_eq(seqmsg_pair(pair), 0);
-	fcntl(pair[1], F_SETFL, O_NONBLOCK);
-}
-
-static void pair_teardown(void)
-{
-	close(pair[0]);
-	close(pair[1]);
-}
-
-static unsigned open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-START_TEST(seqmsg_data)
-{
-	static uint8_t data[SEQMSG_MAX + 1];
-	struct seqmsg m;
-
-	ck_assert(fcntl(pair[0], F_GETFD) & FD_CLOEXEC);
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), -EAGAIN);
-	memset(data, 7, sizeof data);
-	ck_assert_int_eq(seqmsg_send(pair[0], data, SEQMSG_MAX, NULL, 0), 0);
-	ck_assert_int_eq(seqmsg_send(pair[0], "x", 1, NULL, 0), 0);
-	ck_assert_int_eq(seqmsg_send(pair[0], data, SEQMSG_MAX + 1, NULL, 0), -EMSGSIZE);
-	ck_assert_int_eq(seqmsg_send(pair[0], data, 0, NULL, 0), -EMSGSIZE);
-	ck_assert_int_eq(seqmsg_send(pair[0], data, 1, (int[]){ 0, 0, 0, 0, 0 }, 5), -EMSGSIZE);
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), 0);
-	ck_assert(m.len == SEQMSG_MAX && !memcmp(m.data, data, SEQMSG_MAX) && !m.nfds);
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), 0);
-	ck_assert(m.len == 1 && m.data[0] == 'x');
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), -EAGAIN);
-	/* A full socket says so; what was sent before its end is still there. */
-	fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	while (seqmsg_send(pair[0], data, SEQMSG_MAX, NULL, 0) == 0)
-		;
-	ck_assert_int_eq(seqmsg_send(pair[0], data, SEQMSG_MAX, NULL, 0), -EAGAIN);
-	shutdown(pair[0], SHUT_WR);
-	while (seqmsg_recv(pair[1], &m) == 0)
-		ck_assert_uint_eq(m.len, SEQMSG_MAX);
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), -EPIPE);
-	close(pair[1]);
-	ck_assert_int_eq(seqmsg_send(pair[0], "x", 1, NULL, 0), -EPIPE); /* and no SIGPIPE */
-}
-END_TEST
-
-START_TEST(seqmsg_descriptors)
-{
-	int fds[SEQMSG_FDS], taken;
-	struct seqmsg m;
-	unsigned before;
-
-	for (int i = 0; i < SEQMSG_FDS; i++)
-		fds[i] = open("/dev/null", O_RDONLY);
-	before = open_fds();
-	for (size_t n = 0; n <= SEQMSG_FDS; n++) {
-		ck_assert_int_eq(seqmsg_send(pair[0], "m", 1, fds, n), 0);
-		ck_assert_int_eq(seqmsg_recv(pair[1], &m), 0);
-		ck_assert_uint_eq(m.nfds, n);
-		ck_assert_uint_eq(open_fds(), before + n);
-		for (size_t i = 0; i < n; i++)
-			ck_assert(fcntl(m.fds[i], F_GETFD) & FD_CLOEXEC);
-		ck_assert_int_eq(seqmsg_take_fd(&m, n), -1);
-		taken = n ? seqmsg_take_fd(&m, 0) : -1;
-		if (n)
-			ck_assert_int_eq(seqmsg_take_fd(&m, 0), -1); /* once */
-		seqmsg_clear(&m);
-		seqmsg_clear(&m);
-		ck_assert_uint_eq(open_fds(), before + (n ? 1 : 0));
-		if (n)
-			close(taken);
-	}
-	for (int i = 0; i < SEQMSG_FDS; i++)
-		close(fds[i]);
-}
-END_TEST
-
-/* Sends what seqmsg_send() would not: too many octets, or too many descriptors. */
-static void send_raw(size_t len, const int *fds, size_t nfds)
-{
-	static uint8_t data[SEQMSG_MAX * 2];
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * 8)];
-	} control;
-	struct iovec iov = { data, len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			     .msg_controllen = CMSG_SPACE(sizeof(int) * nfds) };
-
-	memset(&control, 0, sizeof control);
-	control.align.cmsg_level = SOL_SOCKET;
-	control.align.cmsg_type = SCM_RIGHTS;
-	control.align.cmsg_len = CMSG_LEN(sizeof(int) * nfds);
-	memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * nfds);
-	ck_assert_int_eq(sendmsg(pair[0], &mh, 0), len);
-}
-
-/* SEC-04: a message that was cut leaves no descriptor behind, and the next one is whole. */
-START_TEST(seqmsg_cut)
-{
-	int null = open("/dev/null", O_RDONLY);
-	int fds[8] = { null, null, null, null, null, null, null, null };
-	unsigned before = open_fds();
-	struct seqmsg m;
-
-	send_raw(SEQMSG_MAX + 1, fds, 2);
-	send_raw(10, fds, SEQMSG_FDS + 1);
-	send_raw(10, fds, 8);
-	send_raw(0, fds, 1);
-	ck_assert_int_eq(seqmsg_send(pair[0], "ok", 2, NULL, 0), 0);
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(seqmsg_recv(pair[1], &m), -EBADMSG);
-		ck_assert_uint_eq(m.nfds, 0);
-		ck_assert_uint_eq(open_fds(), before);
-	}
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), -EPIPE); /* nothing that we would send */
-	ck_assert_uint_eq(open_fds(), before);
-	ck_assert_int_eq(seqmsg_recv(pair[1], &m), 0);
-	ck_assert_uint_eq(m.len, 2);
-	close(null);
-}
-END_TEST
-
 static Suite *common_suite(void)
 {
 	Suite *s = suite_create("common");
-	TCase *seqmsg = tcase_create("seqmsg");
 
 	UNIT_CASE(s, "addr", addr_texts, endpoint_texts, range_texts, range_overlaps);
 	UNIT_CASE(s, "hash", hash_grows_and_shrinks, hash_collisions, hash_of_octets, list_walks);
 	UNIT_CASE(s, "log", log_lines, log_words, log_to_stderr, log_quotes, log_quotes_are_cut, log_limits);
 	UNIT_CASE(s, "buf", buf_round_trip, buf_reader_faults, buf_writer_faults);
-	tcase_add_checked_fixture(seqmsg, pair_setup, pair_teardown);
-	tcase_add_test(seqmsg, seqmsg_data);
-	tcase_add_test(seqmsg, seqmsg_descriptors);
-	tcase_add_test(seqmsg, seqmsg_cut);
-	suite_add_tcase(s, seqmsg);
 	return s;
 }
 

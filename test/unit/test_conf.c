@@ -356,9 +356,11 @@ END_TEST
 	"listen = ( \"10.1.1.1\", \"10.1.1.2:9\" ); max_channels = 0x10; user = \"u\";" \
 	"control_socket = \"/tmp/\\\"q\\\\\"; control_owner = \"o\"; control_group = \"g\"; control_mode = \"640\";" \
 	"log = { target = \"journal\"; level = \"debug\"; };" \
-	"limits = { connections_per_peer = 1; calls_per_peer = 2; calls_per_connection = 3; pending = 0; };" \
+	"limits = { connections = 9; connections_per_peer = 1; calls_per_peer = 2; calls_per_connection = 3; pending = 0;" \
+	" pending_per_peer = 4; call_rate_per_peer = 5; };" \
 	"peers = { allow = [ \"10.0.0.0/8\", \"192.0.2.7\" ]; deny = [ \"10.9.0.0/16\", \"10.8.0.1-5\" ]; };" \
-	"timers = { start = 0.25; reply = 1; echo_idle = 1.5; echo_reply = 2.0; };" \
+	"timers = { start = 0.25; reply = 1; echo_idle = 1.5; echo_reply = 2.0; dial = 3; login = 4;" \
+	" ack_timeout_max = 0.5; };" \
 	"drain = 7; quarantine = 0; hostname = \"h.example\"; one_connection_per_peer = true; window = 8;" \
 	"strict_window = \"rfc2637\"; workers = 2; speed = 64000; login_delay = 0.5;" \
 	"ppp = { pppd = \"/p\"; plugin = \"/q\"; options = \"/o\"; check = false; mtu = 1300;" \
@@ -384,6 +386,9 @@ START_TEST(test_values)
 	ck_assert_int_eq(c->log_level, LOG_LEVEL_DEBUG);
 	ck_assert_uint_eq(c->limits.calls_per_connection, 3);
 	ck_assert_uint_eq(c->limits.pending, 0);
+	ck_assert_uint_eq(c->limits.connections, 9);
+	ck_assert_int_eq(c->login_ms, 4000);
+	ck_assert_int_eq(c->ack_timeout_max_ms, 500);
 	ck_assert_int_eq(c->timers.start_ms, 250);
 	ck_assert_int_eq(c->timers.echo_idle_ms, 1500);
 	ck_assert_int_eq(c->timers.echo_reply_ms, 2000);
@@ -476,11 +481,12 @@ START_TEST(test_print)
 		"control_socket = \"/tmp/\\x22q\\x5c\";\ncontrol_owner = \"o\";\ncontrol_group = \"g\";\n"
 		"control_mode = \"0640\";\n"
 		"log = {\n    target = \"journal\";\n    level = \"debug\";\n};\n"
-		"limits = {\n    connections_per_peer = 1;\n    calls_per_peer = 2;\n    calls_per_connection = 3;\n"
-		"    pending = 0;\n};\n"
+		"limits = {\n    connections = 9;\n    connections_per_peer = 1;\n    calls_per_peer = 2;\n    calls_per_connection = 3;\n"
+		"    pending = 0;\n    pending_per_peer = 4;\n    call_rate_per_peer = 5;\n};\n"
 		"peers = {\n    allow = [ \"10.0.0.0-10.255.255.255\", \"192.0.2.7\" ];\n"
 		"    deny = [ \"10.9.0.0-10.9.255.255\", \"10.8.0.1-10.8.0.5\" ];\n};\n"
-		"timers = {\n    start = 0.250;\n    reply = 1;\n    echo_idle = 1.500;\n    echo_reply = 2;\n};\n"
+		"timers = {\n    start = 0.250;\n    reply = 1;\n    echo_idle = 1.500;\n    echo_reply = 2;\n    dial = 3;\n"
+		"    login = 4;\n    ack_timeout_max = 0.500;\n};\n"
 		"drain = 7;\nquarantine = 0;\nhostname = \"h.example\";\none_connection_per_peer = true;\n"
 		"window = 8;\nstrict_window = \"rfc2637\";\nworkers = 2;\nspeed = 64000;\nlogin_delay = 0.500;\n"
 		"ppp = {\n    pppd = \"/p\";\n    plugin = \"/q\";\n    options = \"/o\";\n    check = false;\n"

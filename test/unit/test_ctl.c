@@ -23,7 +23,9 @@ START_TEST(show_commands)
 	       "pppd_pid=4242 started_at=1700000000 up_s=3723 idle_s=3 session_timeout_s=- idle_timeout_s=600 "
 	       "rx_packets=100 rx_octets=1536 tx_packets=200 tx_octets=5242880 "
 	       "rx_lost=1 rx_duplicate=2 rx_old=3 rx_reordered=4 "
-	       "rx_dropped=5 tx_dropped=6 rtt_us=12345\n");
+	       "rx_dropped=5 tx_dropped=6 acks_sent=0 "
+	       "acks_received=0 ack_timeouts=0 send_window=0 rtt_us=12345 line_fcs_errors=0 line_runts=0 line_aborts=0 "
+	       "line_long_frames=0 send_accm=0x00000000 receive_accm=0x00000000\n");
 	has(a, "session id=3 ");
 	a = ask("show session 2\n");
 	ends_with_code(a, ".200");
@@ -44,7 +46,7 @@ START_TEST(show_commands)
 	       "established=0 users=5 config_file=\"/etc/pacd/pacd.conf\" generation=3 last_reload_at=- last_reload=- "
 	       "log_level=error\n");
 	a = ask("show config\n");
-	has(a, "config text=\"max_channels = 1000;\\x0auser = \\x22pacd\\x22;\\x0a\"\n");
+	has(a, "config text=\"max_channels \\x3d 1000;\\x0auser \\x3d \\x22pacd\\x22;\\x0a\"\n");
 	fake.no_memory = true;
 	ends_with_code(ask("show config\n"), ".500");
 	a = ask("help\n");

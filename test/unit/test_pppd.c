@@ -6,6 +6,7 @@
 
 #include "common/seqmsg.h"
 #include "pacd/priv/pppd.h"
+#include "pacd/priv/priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +137,14 @@ START_TEST(signals_and_places_are_plain)
 }
 END_TEST
 
+/* It holds keys: the root part's own limit is its limit, and it can't raise it. */
+START_TEST(leaves_no_core)
+{
+	priv_keep_memory();
+	ck_assert_str_eq(said_by("ulimit -Sc >&2; ulimit -Hc >&2"), "0\n0\n");
+}
+END_TEST
+
 /* Every octet value goes through the pty as it is, both ways, even what came before the program read. */
 START_TEST(pty_is_raw)
 {
@@ -213,8 +222,9 @@ START_TEST(tokens_are_unique_and_signals_find_theirs)
 	struct pppd_ends a, b, none;
 	int status;
 
-	write_file("pppd", 0700, "#!/bin/sh\nexec cat\n");
+	write_file("pppd", 0700, "#!/bin/sh\necho up >&2\nexec cat\n");
 	a = start(1);
+	ck_assert(readable(a.log)); /* it is past its start, in which it is still a copy of this program */
 	b = start(2);
 	ck_assert_int_eq(pppd_start(&table, &c, 1, 0, &none), -EEXIST);
 	ck_assert_uint_eq(pppd_count(&table), 2);
@@ -256,7 +266,7 @@ static Suite *suite(void)
 {
 	const TTest *const tests[] = {
 		arguments_are_those_of_the_configuration, environment_is_clean, descriptors_are_0_to_3,
-		no_session_leader, signals_and_places_are_plain, pty_is_raw, plugin_socket_reaches,
+		no_session_leader, signals_and_places_are_plain, leaves_no_core, pty_is_raw, plugin_socket_reaches,
 		exit_status_and_token,
 		not_executable_is_said, tokens_are_unique_and_signals_find_theirs, nothing_is_left_behind, NULL,
 	};

@@ -1,7 +1,7 @@
 /*
  * priv/client: this test in the root part's place. Answers reach their handlers
- * with their descriptors, a full socket keeps the order, and nonsense is the end
- * (SEC-04).
+ * with their descriptors, a full socket keeps the order, nonsense is the end, and
+ * being short of descriptors is not (SEC-04, SEC-07).
  */
 #include "test/unit/unit_priv.h"
 
@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 static struct ev_loop *loop;
 static struct priv_client *client;
@@ -18,6 +19,7 @@ static struct {
 	unsigned confs, opened, started, exited, stops, gone;
 	struct priv_conf conf;
 	struct priv_opened last_opened;
+	struct priv_started last_started;
 	struct priv_exited last_exited;
 	int fds[3];
 } seen;
@@ -41,8 +43,8 @@ static void on_opened(void *ctx, const struct priv_opened *m, int socket)
 static void on_started(void *ctx, const struct priv_started *m, int pty, int plugin, int log)
 {
 	(void)ctx;
-	(void)m;
 	seen.started++;
+	seen.last_started = *m;
 	memcpy(seen.fds, (int[]){ pty, plugin, log }, sizeof seen.fds);
 }
 
@@ -132,6 +134,7 @@ START_TEST(requests)
 	ck_assert_int_eq(priv_client_conf_taken(client, 7, true), 0);
 	ck_assert_int_eq(priv_client_reload(client), 0);
 	ck_assert_int_eq(priv_client_ready(client), 0);
+	ck_assert_int_eq(priv_client_down_hook(client, 8, 9, 10, 11), 0);
 	m = asked();
 	ck_assert(m.type == PRIV_OPEN && m.open.generation == 1);
 	ck_assert(m.open.socket == PRIV_SOCKET_GRE && m.open.index == 2);
@@ -144,6 +147,9 @@ START_TEST(requests)
 	ck_assert(m.type == PRIV_CONF_TAKEN && m.conf_taken.generation == 7 && m.conf_taken.taken == 1);
 	ck_assert_int_eq(asked().type, PRIV_RELOAD);
 	ck_assert_int_eq(asked().type, PRIV_READY);
+	m = asked();
+	ck_assert(m.type == PRIV_DOWN_HOOK && m.down_hook.unit == 8 && m.down_hook.local == 9 &&
+		  m.down_hook.remote == 10 && m.down_hook.peer_addr == 11);
 }
 END_TEST
 
@@ -260,10 +266,109 @@ START_TEST(nonsense_is_the_end)
 }
 END_TEST
 
+/* Leaves room for so many more descriptors; what it was before. */
+static rlim_t leave_room(unsigned n)
+{
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit l;
+	rlim_t before;
+
+	close(next); /* all below are taken: nothing was closed but the last ones */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	before = l.rlim_cur;
+	l.rlim_cur = (rlim_t)next + n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	return before;
+}
+
+static void give_room(rlim_t before)
+{
+	struct rlimit l;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	l.rlim_cur = before;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+}
+
+/* Told with descriptors while the client's side has room for `room` of them only; none of them stays open. */
+static void tell_short(struct priv_msg m, size_t nfds, unsigned room)
+{
+	int first = open("/dev/null", O_RDONLY | O_CLOEXEC), next;
+	rlim_t before;
+
+	close(first);
+	tell(m, nfds);
+	before = leave_room(room);
+	turn();
+	give_room(before);
+	next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(next, first);
+	close(next);
+}
+
+/* _i: how many of the three descriptors fit. */
+START_TEST(short_of_descriptors_for_a_pppd)
+{
+	struct priv_msg m;
+
+	tell_short((struct priv_msg){ .type = PRIV_STARTED, .started = { 9, 0, 100 } }, 3, (unsigned)_i);
+	ck_assert_uint_eq(seen.started, 1);
+	ck_assert(seen.last_started.token == 9 && seen.last_started.error == EMFILE && seen.last_started.pid == 0);
+	ck_assert(seen.fds[0] == -1 && seen.fds[1] == -1 && seen.fds[2] == -1);
+	m = asked();
+	ck_assert(m.type == PRIV_SIGNAL_PPPD && m.signal_pppd.token == 9 && m.signal_pppd.signal == PRIV_SIGNAL_KILL);
+	/* The next one is as good as ever. */
+	tell((struct priv_msg){ .type = PRIV_STARTED, .started = { 10, 0, 101 } }, 3);
+	turn();
+	ck_assert(seen.started == 2 && seen.last_started.error == 0 && seen.fds[2] >= 0);
+	ck_assert_uint_eq(seen.gone, 0);
+}
+END_TEST
+
+START_TEST(short_of_descriptors_for_a_socket)
+{
+	tell_short((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0 } }, 1, 0);
+	ck_assert(seen.opened == 1 && seen.fds[0] == -1 && seen.last_opened.index == 1);
+	ck_assert_int_eq(seen.last_opened.error, EMFILE);
+	ck_assert_uint_eq(seen.gone, 0);
+}
+END_TEST
+
+/* The root part waits for an answer to the snapshot, and gets it. */
+START_TEST(short_of_descriptors_for_a_reload)
+{
+	struct priv_msg m;
+
+	tell_short((struct priv_msg){ .type = PRIV_CONF, .conf = { 5, 1, 1, 1 } }, 2, 1);
+	ck_assert_uint_eq(seen.confs, 1);
+	ck_assert(seen.conf.generation == 5 && !seen.conf.ok && !seen.conf.has_users);
+	ck_assert(seen.fds[0] == -1 && seen.fds[1] == -1 && seen.fds[2] == -1);
+	m = asked();
+	ck_assert(m.type == PRIV_CONF_TAKEN && m.conf_taken.generation == 5 && m.conf_taken.taken == 0);
+	/* What was refused anyway needs none. */
+	tell_short((struct priv_msg){ .type = PRIV_CONF, .conf = { 6, 0, 0, 1 } }, 1, 0);
+	ck_assert(seen.confs == 2 && seen.fds[2] == -1);
+	priv_client_reload(client);
+	ck_assert_int_eq(asked().type, PRIV_RELOAD);
+	ck_assert_uint_eq(seen.gone, 0);
+}
+END_TEST
+
+/* With what has no descriptors it is nonsense as ever. */
+START_TEST(short_of_descriptors_for_nonsense)
+{
+	tell((struct priv_msg){ .type = PRIV_STOP }, 1);
+	leave_room(0);
+	turn();
+	ck_assert(seen.gone == 1 && seen.stops == 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	const TTest *const tests[] = { requests, answers, full_socket_keeps_the_order, queue_is_bounded, end_of_file,
-				       sending_to_the_dead, NULL };
+				       sending_to_the_dead, short_of_descriptors_for_a_socket,
+				       short_of_descriptors_for_a_reload, short_of_descriptors_for_nonsense, NULL };
 	Suite *s = suite_create("priv_client");
 	TCase *tc = tcase_create("client");
 
@@ -271,6 +376,7 @@ static Suite *suite(void)
 	for (const TTest *const *t = tests; *t; t++)
 		tcase_add_test(tc, *t);
 	tcase_add_loop_test(tc, nonsense_is_the_end, 0, 7);
+	tcase_add_loop_test(tc, short_of_descriptors_for_a_pppd, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;
 }

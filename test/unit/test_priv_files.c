@@ -44,6 +44,16 @@ static int load(const char *user, const char *control, const char *check, const 
 	return priv_files_load(&files, file, &errors);
 }
 
+/* The file as it is. */
+static int reload(void)
+{
+	char file[128];
+
+	snprintf(file, sizeof file, "%s", in_dir("pacd.conf"));
+	priv_files_clear(&files);
+	return priv_files_load(&files, file, &errors);
+}
+
 static int load_plain(void)
 {
 	return load("nobody", "control", "true", "");
@@ -211,8 +221,78 @@ static void check_with(const char *script)
 	ck_assert_int_eq(load_plain(), 0);
 	conf_errors_clear(&errors);
 	log_set_sink(no_log);
-	priv_check_machine(files.conf, 0, &errors);
+	priv_check_machine(files.conf, &(struct priv_scope){ .programs = true }, &errors);
 }
+
+/* What has been seen is not started again. */
+START_TEST(machine_without_programs)
+{
+	write_file("pppd", 0700, "#!/bin/sh\ntouch %s/started\n", dir);
+	ck_assert_int_eq(load_plain(), 0);
+	log_set_sink(no_log);
+	priv_check_machine(files.conf, &(struct priv_scope){ .programs = false }, &errors);
+	ck_assert_int_eq(access(in_dir("started"), F_OK), -1);
+	priv_check_machine(files.conf, &(struct priv_scope){ .programs = true }, &errors);
+	ck_assert_int_eq(access(in_dir("started"), F_OK), geteuid() == 0 ? 0 : -1);
+}
+END_TEST
+
+/* Loads once more, with that after "check =", and compares with what there was. */
+static bool same_after(const char *check, const char *more)
+{
+	struct priv_files old = files;
+	bool same;
+
+	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	ck_assert_int_eq(load("nobody", "control", check, more), 0);
+	same = priv_files_same_programs(&old, &files);
+	priv_files_clear(&old);
+	return same;
+}
+
+START_TEST(programs_are_compared)
+{
+	const struct timespec times[2] = { { 1, 0 }, { 1, 0 } };
+	char options[160];
+
+	ck_assert_int_eq(load_plain(), 0);
+	ck_assert(same_after("true", ""));
+	ck_assert(same_after("true", "quarantine = 1;")); /* nothing of pppd's */
+	write_file("pppd", 0700, "#!/bin/sh\n# new\n");
+	ck_assert(!same_after("true", ""));
+	ck_assert(same_after("true", ""));
+	write_file("pacd.so", 0600, "y"); /* of the same size */
+	ck_assert_int_eq(utimensat(AT_FDCWD, in_dir("pacd.so"), times, 0), 0);
+	ck_assert(!same_after("true", ""));
+	write_file("new", 0600, "z"); /* and of the same time */
+	ck_assert_int_eq(utimensat(AT_FDCWD, in_dir("new"), times, 0), 0);
+	ck_assert_int_eq(rename(in_dir("new"), in_dir("pacd.so")), 0);
+	ck_assert(!same_after("true", ""));
+	ck_assert(same_after("true", ""));
+	ck_assert(!same_after("true; ipv6 = true", "")); /* a word that a pppd may not know */
+	write_file("options", 0600, "x\n");
+	snprintf(options, sizeof options, "true; options = \"%s\"", in_dir("options"));
+	ck_assert(!same_after(options, ""));
+	ck_assert(same_after(options, ""));
+	write_file("options", 0600, "xy\n");
+	ck_assert(!same_after(options, ""));
+}
+END_TEST
+
+/* One that was never checked says nothing of a new one. */
+START_TEST(unchecked_is_never_the_same)
+{
+	struct priv_files old;
+
+	ck_assert_int_eq(load("nobody", "control", "false", ""), 0);
+	old = files;
+	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	ck_assert_int_eq(load_plain(), 0);
+	ck_assert(!priv_files_same_programs(&old, &files));
+	ck_assert(priv_files_same_programs(&files, &old));
+	priv_files_clear(&old);
+}
+END_TEST
 
 START_TEST(machine)
 {
@@ -235,17 +315,76 @@ START_TEST(machine)
 }
 END_TEST
 
+/* What decides what root runs is root's, and nobody else may change it; of use only to root. */
+START_TEST(files_of_others)
+{
+	static const struct {
+		const char *file, *key;
+	} files_of[] = { { "pacd.conf", "pacd.conf: " }, { "pppd", "ppp.pppd: " }, { "pacd.so", "ppp.plugin: " },
+			 { "options", "ppp.options: " } };
+	const char *file = files_of[_i / 2].file, *check = _i % 2 ? "true" : "false";
+	bool root = geteuid() == 0;
+	char more[160];
+
+	snprintf(more, sizeof more, "%s; options = \"%s\"", check, in_dir("options"));
+	write_file("options", 0600, "x\n");
+	ck_assert_int_eq(load("nobody", "control", more, ""), 0);
+	for (mode_t mode = 0722; mode >= 0702; mode -= 020) { /* 0722 and 0702 */
+		chmod(in_dir(file), mode);
+		ck_assert_int_eq(reload(), root ? -1 : 0);
+		if (root)
+			expect_error(files_of[_i / 2].key, "chmod go-w");
+		conf_errors_clear(&errors);
+	}
+	chmod(in_dir(file), 0755);
+	ck_assert_int_eq(reload(), 0);
+	if (!root)
+		return;
+	ck_assert_int_eq(chown(in_dir(file), 1, 0), 0);
+	ck_assert_int_eq(reload(), -1);
+	expect_errors(1);
+	expect_error(files_of[_i / 2].key, "chown root");
+}
+END_TEST
+
+/* Whoever may change the folder may put a link in the socket's place. */
+START_TEST(control_folder_of_others)
+{
+	ck_assert_int_eq(mkdir(in_dir("run"), 0755), 0);
+	ck_assert_int_eq(load("nobody", "run/control", "true", ""), 0);
+	chmod(in_dir("run"), 0775);
+	ck_assert_int_eq(load("nobody", "run/control", "true", ""), -1);
+	expect_errors(1);
+	expect_error("control_socket: ", "chmod go-w");
+	conf_errors_clear(&errors);
+	/* Nor may it be made in such a folder. */
+	ck_assert_int_eq(load("nobody", "run/pacd/control", "true", ""), -1);
+	conf_errors_clear(&errors);
+	chmod(in_dir("run"), 01777);
+	ck_assert_int_eq(load("nobody", "run/control", "true", ""), 0);
+	chmod(in_dir("run"), 0755);
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(chown(in_dir("run"), 1, 0), 0);
+	ck_assert_int_eq(load("nobody", "run/control", "true", ""), -1);
+	expect_error("control_socket: ", "chown root");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	const TTest *const tests[] = { good, no_configuration, fifo, too_long, users_that_others_can_read,
 				       users_of_a_group, everything_wrong_at_once, main_must_not_be_root,
-				       unchecked_pppd, versions, machine, NULL };
+				       unchecked_pppd, versions, machine, machine_without_programs,
+				       programs_are_compared, unchecked_is_never_the_same, control_folder_of_others,
+				       NULL };
 	Suite *s = suite_create("priv_files");
 	TCase *tc = tcase_create("files");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (const TTest *const *t = tests; *t; t++)
 		tcase_add_test(tc, *t);
+	tcase_add_loop_test(tc, files_of_others, 0, 8);
 	suite_add_tcase(s, tc);
 	return s;
 }

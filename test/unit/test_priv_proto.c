@@ -20,6 +20,7 @@ static const struct {
 	{ { .type = PRIV_CONF_TAKEN, .conf_taken = { 9, 1 } }, 6, 0 },
 	{ { .type = PRIV_RELOAD }, 1, 0 },
 	{ { .type = PRIV_READY }, 1, 0 },
+	{ { .type = PRIV_DOWN_HOOK, .down_hook = { INT32_MAX, 0x0a000001, 0x0a000002, 0xc0000201 } }, 17, 0 },
 	{ { .type = PRIV_CONF, .conf = { 3, 1, 1, 1 } }, 8, 2 },
 	{ { .type = PRIV_CONF, .conf = { 3, 1, 0, 0 } }, 8, 1 },
 	{ { .type = PRIV_CONF, .conf = { 4, 0, 0, 0 } }, 8, 1 },
@@ -78,6 +79,7 @@ static const struct priv_msg bad[] = {
 	{ .type = PRIV_OPEN, .open = { 1, PRIV_SOCKETS, 0 } },
 	{ .type = PRIV_SIGNAL_PPPD, .signal_pppd = { 1, PRIV_SIGNALS } },
 	{ .type = PRIV_CONF_TAKEN, .conf_taken = { 1, 2 } },
+	{ .type = PRIV_DOWN_HOOK, .down_hook = { 0x80000000, 1, 2, 3 } },
 	{ .type = PRIV_CONF, .conf = { 1, 2, 0, 0 } },
 	{ .type = PRIV_CONF, .conf = { 1, 0, 1, 0 } },
 	{ .type = PRIV_CONF, .conf = { 1, 1, 2, 0 } },
@@ -108,7 +110,7 @@ START_TEST(unknown_types)
 	struct priv_msg m;
 
 	for (unsigned type = 0; type < 256; type++) {
-		bool known = (type >= PRIV_OPEN && type <= PRIV_READY) || (type >= PRIV_CONF && type <= PRIV_STOP);
+		bool known = (type >= PRIV_OPEN && type <= PRIV_DOWN_HOOK) || (type >= PRIV_CONF && type <= PRIV_STOP);
 		bool any = false;
 
 		m = (struct priv_msg){ .type = (uint8_t)type };

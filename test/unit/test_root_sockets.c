@@ -1,0 +1,187 @@
+/*
+ * priv/root and priv/sockets: what main may have opened, each once; the control
+ * socket's folder, owner and mode (SEC-08).
+ */
+#include "test/unit/unit_root.h"
+
+#include <sys/un.h>
+
+START_TEST(listens)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_LISTEN, 0), 0);
+	ck_assert(fcntl(raw.fds[0], F_GETFL) & O_NONBLOCK);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&sin, sizeof sin), 0);
+	ck_assert_int_ge(accept(raw.fds[0], NULL, NULL), 0);
+	ck_assert_int_eq(raw.nfds, 1);
+	close(client);
+}
+END_TEST
+
+START_TEST(taken_port_is_an_error)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int other = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(other, (struct sockaddr *)&sin, sizeof sin), 0);
+	ck_assert_int_eq(listen(other, 1), 0);
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_LISTEN, 0), EADDRINUSE);
+	close(other);
+}
+END_TEST
+
+/* Asked for again, in whichever way it went the first time, or under a new snapshot. */
+START_TEST(sockets_come_once)
+{
+	static const enum priv_socket kinds[] = { PRIV_SOCKET_LISTEN, PRIV_SOCKET_GRE, PRIV_SOCKET_GUARD,
+						  PRIV_SOCKET_CONTROL };
+	enum priv_socket socket = kinds[_i / 2];
+
+	take_first_and_serve();
+	ck_assert_int_eq(opened(9, socket, 0), ESTALE);
+	opened(1, socket, 0);
+	if (_i % 2) {
+		ask((struct priv_msg){ .type = PRIV_RELOAD });
+		expect(PRIV_CONF);
+		taken(2, 1);
+	}
+	ask((struct priv_msg){ .type = PRIV_OPEN, .open = { 1 + _i % 2, (uint8_t)socket, 0 } });
+	expect_end(1);
+}
+END_TEST
+
+/* Without the right to it, the error says so; with it, the socket is a raw GRE one. */
+START_TEST(raw_sockets)
+{
+	static const enum priv_socket kinds[] = { PRIV_SOCKET_GRE, PRIV_SOCKET_GUARD };
+
+	take_first();
+	for (int i = 0; i < 2; i++) {
+		int error = opened(1, kinds[i], 0), protocol = 0, on = 0;
+		socklen_t len = sizeof protocol;
+
+		if (error) {
+			ck_assert_int_eq(error, EPERM);
+			continue;
+		}
+		ck_assert_int_eq(getsockopt(raw.fds[0], SOL_SOCKET, SO_PROTOCOL, &protocol, &len), 0);
+		ck_assert_int_eq(protocol, IPPROTO_GRE);
+		ck_assert_int_eq(getsockopt(raw.fds[0], IPPROTO_IP, IP_PKTINFO, &on, &len), 0);
+		ck_assert_int_eq(on, kinds[i] == PRIV_SOCKET_GRE);
+		len = 0;
+		ck_assert_int_eq(getsockopt(raw.fds[0], SOL_SOCKET, SO_GET_FILTER, NULL, &len), 0);
+		ck_assert_uint_eq(len, kinds[i] == PRIV_SOCKET_GRE ? 13 : 1);
+	}
+}
+END_TEST
+
+/* A socket at the control socket's place; its descriptor. */
+static int bind_control(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int other = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(mkdir(in_dir("run"), 0755), 0);
+	snprintf(sun.sun_path, sizeof sun.sun_path, "%s", in_dir("run/control"));
+	ck_assert_int_eq(bind(other, (struct sockaddr *)&sun, sizeof sun), 0);
+	return other;
+}
+
+START_TEST(control_socket)
+{
+	struct stat st;
+
+	close(bind_control()); /* what a dead one left is taken over */
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_CONTROL, 0), 0);
+	ck_assert_int_eq(stat(in_dir("run/control"), &st), 0);
+	ck_assert(S_ISSOCK(st.st_mode));
+	/* 0640 in the file; who may read must be able to connect, which takes the right to write. */
+	ck_assert_uint_eq(st.st_mode & 07777, 0660);
+	ck_assert_uint_eq(st.st_uid, geteuid());
+	kill(server, SIGTERM);
+	expect(PRIV_STOP);
+	shutdown(fd, SHUT_WR);
+	expect_end(0);
+	ck_assert(!exists("run/control"));
+}
+END_TEST
+
+START_TEST(control_socket_that_lives)
+{
+	int other = bind_control();
+
+	ck_assert_int_eq(listen(other, 1), 0);
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_CONTROL, 0), EADDRINUSE);
+	ck_assert(exists("run/control"));
+	close(other);
+}
+END_TEST
+
+/* Whoever may turn the name could have a file elsewhere given to control_owner. */
+START_TEST(control_folder_of_others)
+{
+	take_first(); /* what is there before that is seen when the files are read */
+	ck_assert_int_eq(mkdir(in_dir("run"), 0755), 0);
+	ck_assert_int_eq(chmod(in_dir("run"), _i ? 0775 : 0757), 0);
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_CONTROL, 0), EPERM);
+	ck_assert(!exists("run/control"));
+}
+END_TEST
+
+/* With the sticky bit they can't touch our name in it. */
+START_TEST(control_folder_that_is_sticky)
+{
+	ck_assert_int_eq(mkdir(in_dir("run"), 0755), 0);
+	ck_assert_int_eq(chmod(in_dir("run"), 01777), 0);
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_CONTROL, 0), 0);
+}
+END_TEST
+
+/* A link in its place is not followed, and what it leads to keeps its owner and mode. */
+START_TEST(control_name_is_a_link)
+{
+	struct stat st;
+
+	ck_assert_int_eq(mkdir(in_dir("run"), 0755), 0);
+	write_file("precious", 0600, "x");
+	ck_assert_int_eq(symlink(in_dir("precious"), in_dir("run/control")), 0);
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_CONTROL, 0), EEXIST);
+	ck_assert_int_eq(stat(in_dir("precious"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+}
+END_TEST
+
+START_TEST(control_name_is_taken)
+{
+	ck_assert_int_eq(mkdir(in_dir("run"), 0755), 0);
+	write_file("run/control", 0600, "precious");
+	take_first();
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_CONTROL, 0), EEXIST);
+	ck_assert(exists("run/control"));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("root_sockets");
+
+	root_case(s, "sockets", (const TTest *const[]){ listens, taken_port_is_an_error, raw_sockets, NULL });
+	root_case(s, "control", (const TTest *const[]){ control_socket, control_socket_that_lives,
+							control_folder_that_is_sticky, control_name_is_a_link,
+							control_name_is_taken, NULL });
+	root_loop(s, "once", sockets_come_once, 8);
+	root_loop(s, "folder", control_folder_of_others, 2);
+	return s;
+}
+
+UNIT_MAIN(suite)
