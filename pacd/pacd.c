@@ -532,8 +532,6 @@ static int pacd_init(struct pacd *p)
 		return -1;
 	p->guard_fd = -1;
 	p->since = mono_now();
-	p->last_reload_result = "ok";
-	p->last_reload = (int64_t)time(NULL);
 	peers_init(&p->peers);
 	ev_timer_init(&p->drain, on_drain_over, 0, 0);
 	ev_timer_init(&p->watchdog, on_watchdog, watchdog, watchdog);

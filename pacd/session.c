@@ -429,7 +429,7 @@ static const char *method_word(uint8_t method)
 
 static int64_t idle_seconds(const struct session *s)
 {
-	return mono_is_set(s->idle_since) ? mono_diff_us(mono_now(), s->idle_since) / 1000000 : -1;
+	return s->idle_timeout && mono_is_set(s->idle_since) ? mono_diff_us(mono_now(), s->idle_since) / 1000000 : -1;
 }
 
 static void view_fill(struct session *s, struct session_view *v)

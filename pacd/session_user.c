@@ -111,7 +111,7 @@ static void fill_accept(const struct session *s, const struct aaa_answer *a, str
 		[CONF_MPPE_DENY] = PLUGIN_MPPE_DENY,
 	};
 	const struct conf *conf = s->conf;
-	const struct conf_pool *pool = conf_pool_find(conf, s->pool[0] ? s->pool : NULL);
+	const struct conf_pool *pool = conf_pool_find(s->set->conf, s->pool[0] ? s->pool : NULL);
 
 	p->local = s->gateway;
 	p->remote = s->address;
@@ -180,7 +180,8 @@ static void reject_for(struct session *s, struct aaa_answer *a, const char *reas
 static int lease(struct session *s, const struct aaa_answer *a)
 {
 	struct pools *pools = s->set->rooms.pools;
-	const struct conf *conf = s->conf;
+	/* Users and pools are those of today: the names in one stand in the other. */
+	const struct conf *conf = s->set->conf;
 	const struct conf_pool *pool = conf_pool_find(conf, a->pool[0] ? a->pool : NULL);
 	int r;
 

@@ -38,6 +38,9 @@ struct ppp {
 	struct hash_node node;
 	enum ppp_state state;
 	bool hangup; /* wanted before it was there */
+	bool up;     /* its link, with these ends; its down scripts have not been told of */
+	struct plugin_up link;
+	uint32_t peer_addr;
 	enum line_reason reason;
 	uint32_t pid;
 	struct ev_io plugin, log;
@@ -176,6 +179,10 @@ static bool read_plugin(struct line_ppp *l, struct ppp *p)
 		plugin_fault(p);
 		return false;
 	}
+	if (pm.type == PLUGIN_UP)
+		p->link = pm.up;
+	if (pm.type == PLUGIN_UP || pm.type == PLUGIN_DOWN)
+		p->up = pm.type == PLUGIN_UP;
 	l->handlers->plugin(l->ctx, p->session, &pm);
 	explicit_bzero(&pm, sizeof pm);
 	return true;
@@ -258,6 +265,7 @@ static int ppp_dial(void *lines, uint64_t session, uint32_t peer_addr)
 		return -ENOMEM;
 	p->set = l;
 	p->session = session;
+	p->peer_addr = peer_addr;
 	p->plugin.fd = p->log.fd = -1;
 	p->limit = LOG_LIMIT(40, 60);
 	ev_init(&p->kill, on_kill);
@@ -400,6 +408,9 @@ void line_ppp_exited(struct line_ppp *l, const struct priv_exited *m)
 		error = p->reason == LINE_FAULT ? MSG_ERR_PAC : MSG_ERR_NONE;
 	if (error)
 		stats_add(STATS_PPPD_FAILED);
+	/* It had no time to run them itself: routes and firewall rules of the call would stay. */
+	if (WIFSIGNALED(m->status) && p->up)
+		priv_client_down_hook(l->priv, p->link.unit, p->link.local, p->link.remote, p->peer_addr);
 	ppp_free(p);
 	l->handlers->down(l->ctx, m->token, error, m->status);
 }

@@ -148,7 +148,7 @@ static int start_main(struct root *r, const char *conf_file, const char *user)
 	int init = root_init(r, conf_file, fds[0]);
 
 	e = e < 0 ? e : init;
-	e = e < 0 ? e : spawn_main(user, fds[1], &r->main_pid);
+	e = e < 0 ? e : spawn_main(user, conf_file, fds[1], &r->main_pid);
 	if (fds[1] >= 0)
 		close(fds[1]);
 	return e;

@@ -99,10 +99,10 @@ static char **clean_environment(char *env[KEPT + 3], char values[KEPT][VALUE_MAX
 	return env;
 }
 
-static _Noreturn void child(const struct passwd *pw, int fd, int exe)
+static _Noreturn void child(const struct passwd *pw, const char *conf_file, int fd, int exe)
 {
 	static char role[] = PRIV_MAIN_ROLE, empty[] = "";
-	char values[KEPT][VALUE_MAX], *env[KEPT + 3], *argv[] = { role, NULL };
+	char values[KEPT][VALUE_MAX], *env[KEPT + 3], *argv[] = { role, strdup(conf_file), NULL };
 
 	child_signals();
 	place(fd, exe);
@@ -117,7 +117,7 @@ static _Noreturn void child(const struct passwd *pw, int fd, int exe)
 	fail("execute the program");
 }
 
-int spawn_main(const char *user, int fd, pid_t *pid)
+int spawn_main(const char *user, const char *conf_file, int fd, pid_t *pid)
 {
 	const struct passwd *pw;
 	int exe, r = 0;
@@ -133,7 +133,7 @@ int spawn_main(const char *user, int fd, pid_t *pid)
 		return -errno;
 	*pid = fork();
 	if (*pid == 0)
-		child(pw, fd, exe);
+		child(pw, conf_file, fd, exe);
 	if (*pid < 0)
 		r = -errno;
 	close(exe);

@@ -7,9 +7,10 @@
 #include <sys/types.h>
 
 /*
- * Executes this program again as `user`, PRIV_MAIN_ROLE as argv[0], `fd` as its descriptor PRIV_FD.  0 with its pid, or
- * -errno; a child that fails before main begins says why on stderr and exits with status 1.
+ * Executes this program again as `user`, PRIV_MAIN_ROLE as argv[0], the configuration's name as argv[1], `fd` as its
+ * descriptor PRIV_FD, in a session of its own.  0 with its pid, or -errno; a child that fails before main begins says
+ * why on stderr and exits with status 1.
  */
-int spawn_main(const char *user, int fd, pid_t *pid);
+int spawn_main(const char *user, const char *conf_file, int fd, pid_t *pid);
 
 #endif

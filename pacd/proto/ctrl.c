@@ -146,7 +146,8 @@ static void any_echo_rp(struct step *s)
 {
 	const struct msg_echo *m = &s->ev->msg->echo_rp;
 
-	if (!s->c->echo_pending || m->identifier != s->c->echo_identifier || m->result != ECHO_OK)
+	/* Not asked whether one is pending: the peer's own Echo-Request may have crossed ours and been proof enough. */
+	if (m->identifier != s->c->echo_identifier || m->result != ECHO_OK)
 		ignored(s);
 }
 

@@ -217,13 +217,19 @@ def test_keepalive(stub):
 
 
 def test_silent_crowd(stub):
-    """CC-01: many silent connections hold up nobody; `pending` bounds them."""
-    pacd, client = stub(limits="{ connections_per_peer = 0; pending = 50; }")
+    """CC-01: many silent connections hold up nobody: above `pending` the oldest gives way; one address has its own bound."""
+    pacd, client = stub(limits="{ connections_per_peer = 0; pending = 50; pending_per_peer = 60; }")
     crowd = [pptp.connect(client, "192.0.2.1") for _ in range(50)]
-    assert pptp.connect(client, "192.0.2.1").eof()  # one too many
-    crowd[0].close()
-    lab.wait_for(lambda: pacd.ctl("show", "status")["connections"] == 49, "one place")
     server_answers(client)
+    assert crowd[0].eof()
+    for pns in crowd:
+        pns.close()
+    pacd.configure(limits="{ connections_per_peer = 0; pending = 50; pending_per_peer = 5; }")
+    pacd.pacctl("reload")
+    lab.wait_for(lambda: pacd.ctl("show", "status")["connections"] == 0, "all are gone")
+    crowd = [pptp.connect(client, "192.0.2.1") for _ in range(5)]
+    assert pptp.connect(client, "192.0.2.1").eof()  # one too many
+    assert not crowd[0].data
 
 
 def test_peers_lists(stub):

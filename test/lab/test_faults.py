@@ -1,9 +1,12 @@
 """What happens when a process dies, a peer vanishes, a configuration is bad, or all is done 200 times over."""
 
 import os
+import pathlib
 import signal
 import socket
 import struct
+
+import pytest
 
 import lab
 import pptp
@@ -63,8 +66,19 @@ def test_root_killed(wire, start, dial):
     comes_back(pacd, server, client, dial, caller, (root, main, pppd))
 
 
-def test_pppd_killed(wire, start, dial):
-    """One pppd's death ends its own call, with a CDN, and no other (CALL-OUT-08)."""
+@pytest.fixture
+def ip_down(tmp_path):
+    """A file to which every run of the ip-down scripts adds its arguments and PACD_REASON, a line each."""
+    out, script = tmp_path / "ip-down", pathlib.Path("/etc/ppp/ip-down.d/0lab")
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(f"#!/bin/sh\necho $PPP_IFACE $PPP_LOCAL $PPP_REMOTE $PPP_IPPARAM $PACD_REASON >>{out}\n")
+    script.chmod(0o755)
+    yield lambda: out.read_text().splitlines() if out.exists() else []
+    script.unlink()
+
+
+def test_pppd_killed(wire, start, dial, ip_down):
+    """One pppd's death ends its own call, with a CDN, and no other (CALL-OUT-08); its down scripts run all the same."""
     server, client = wire
     pacd = start(server)
     first = dial(client, "192.0.2.1", options=lab.MPPE)
@@ -73,6 +87,8 @@ def test_pppd_killed(wire, start, dial):
     os.kill(victim, signal.SIGKILL)
     first.wait_end()
     assert pacd.wait_log("pppd-exit", signal=9)
+    (line,) = lab.wait_for(ip_down, "the down scripts have run")
+    assert line.split() == ["ppp0", "10.99.0.1", "10.99.0.10", "192.0.2.2", "crashed"]
     server.reach(second.address())
     assert len(pacd.sessions()) == 1
 
@@ -165,7 +181,7 @@ def test_200_calls_leave_nothing(wire, start):
     The first 200 touch the pages of the tables that random call ids index.
     """
     server, client = wire
-    pacd = start(server, log='{ target = "stderr"; level = "info"; }', **STUB)
+    pacd = start(server, log='{ target = "stderr"; level = "info"; }', limits="{ call_rate_per_peer = 0; }", **STUB)
     pns = pptp.connect(client, "192.0.2.1").establish()
 
     def rounds(n):

@@ -92,10 +92,10 @@ def capture(host, dev, file):
 
 def stop_connection(client):
     """pptp-linux just closes; this PNS sends a Stop-Control-Connection-Request."""
-    pns = pptp.connect(client, SERVER).establish()
-    pns.send(pptp.echo(0x12345678), pptp.stop())
-    pns.expect(pptp.ECHO_RP)
-    pns.expect(pptp.STOP_RP)
+    pns = pptp.connect(client, SERVER)
+    pns.send(pptp.sccrq(), pptp.echo(0x12345678), pptp.stop())
+    for kind in (pptp.SCCRP, pptp.ECHO_RP, pptp.STOP_RP):
+        pns.expect(kind)
     assert pns.eof()
     pns.close()
 
@@ -109,14 +109,13 @@ def evidence(wire, start, dial, folder):
     tcpdump = capture(server, "v0a", folder / "wire.pcap")
 
     def call(options):
-        caller = dial(client, SERVER, options=options, pptp=("--idle-wait", "1"))
+        caller = dial(client, SERVER, options=options)
         caller.reach()
         client.ping("10.99.0.1", size=1300)
         (session,) = pacd.sessions()
         (before,) = pacd.ctl("show", "connections")
-        # two more in each direction: Echo-Requests of both sides, and their answers
-        lab.wait_for(lambda: all(pacd.ctl("show", "connections")[0][key] >= before[key] + 4
-                                 for key in ("messages_in", "messages_out")), "echoes are exchanged")
+        lab.wait_for(lambda: all(pacd.ctl("show", "connections")[0][key] >= before[key] + 2
+                                 for key in ("messages_in", "messages_out")), "two echoes are exchanged")
         return caller, session
 
     sessions = []
@@ -159,6 +158,7 @@ def check_connection(messages, session):
     sent = [m for m in messages if not m.client]
     for m in sent:
         check_message(m)
+    # An echo may come between them: the machine is slow.
     assert [m.kind for m in messages if m.kind not in (ECHO_RQ, ECHO_RP)][:4] == [SCCRQ, SCCRP, OCRQ, OCRP]
     (sccrp,) = of_kind(sent, SCCRP)
     assert (sccrp.packet.protocol_version, sccrp.packet.result_code, sccrp.packet.error_code) == (0x0100, 1, 0)
@@ -173,15 +173,10 @@ def check_connection(messages, session):
     assert ocrq.packet.minimum_bps <= ocrp.packet.connect_speed <= ocrq.packet.maximum_bps
     assert ocrp.packet.pkt_window_size == 64
 
-    assert len(of_kind(messages, ECHO_RQ)) >= 2 and len(of_kind(messages, ECHO_RQ, client=True)) >= 2
-    for client in (False, True):
-        asked = [m.packet.identifier for m in of_kind(messages, ECHO_RQ, client)]
-        answers = [m.packet for m in of_kind(messages, ECHO_RP, not client)]
-        assert [a.identifier for a in answers] == asked[:len(answers)]
-        assert len(asked) - len(answers) <= (1 if client else 2)
-        assert client is False or all((a.result_code, a.error_code) == (1, 0) for a in answers)
-    own = [m.packet.identifier for m in of_kind(messages, ECHO_RQ)]
-    assert len(set(own)) == len(own)
+    asked = [m.packet.identifier for m in of_kind(sent, ECHO_RQ)]
+    answers = [m.packet.identifier for m in of_kind(messages, ECHO_RP, client=True)]
+    assert 2 <= len(asked) == len(set(asked))
+    assert answers == asked[:len(answers)] and len(answers) >= len(asked) - 1
     return ocrq, ocrp
 
 
@@ -257,7 +252,9 @@ def check_scapy(file, sessions):
     for m in of_kind(stopped, SCCRP) + of_kind(stopped, ECHO_RP) + of_kind(stopped, STOP_RP):
         check_message(m)
         assert (m.packet.result_code, m.packet.error_code) == (1, 0)
-    assert [m.kind for m in stopped] == [SCCRQ, SCCRP, ECHO_RQ, STOP_RQ, ECHO_RP, STOP_RP]
+    assert [m.kind for m in stopped if m.client] == [SCCRQ, ECHO_RQ, STOP_RQ]
+    assert [m.kind for m in stopped if not m.client] == [SCCRP, ECHO_RP, STOP_RP]
+    assert of_kind(stopped, ECHO_RP)[0].packet.identifier == 0x12345678
     (rq,) = of_kind(calls[1][1], STOP_RQ)
     assert rq.packet.reason == 3 and rq.place > of_kind(calls[1][1], CDN)[0].place
 

@@ -107,7 +107,7 @@ static unsigned refused(uint32_t addr)
 /* CC-08. */
 START_TEST(one_per_peer)
 {
-	struct pns *first, *again;
+	struct pns *first, *again, *silent;
 	struct conn *c;
 
 	established(1);
@@ -120,8 +120,9 @@ START_TEST(one_per_peer)
 	c = conn_of(first);
 	conn_calls_changed(c, 1);
 	ck_assert_uint_eq(refused(2), SCCRP_EXISTS * 10);
-	pns_from(3); /* one that says nothing does not shut others out */
+	silent = pns_from(3); /* one that says nothing does not shut others out, nor is it shut out itself */
 	established(3);
+	pns_silence(silent);
 	pns_lives(first);
 	/* One without calls, of a peer that has started anew perhaps, gives way. */
 	conn_calls_changed(c, -1);

@@ -266,17 +266,27 @@ START_TEST(nonsense_is_the_end)
 }
 END_TEST
 
-/* Leaves room for so many more descriptors; what it was before. */
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < 256; i++)
+		n += fcntl(i, F_GETFD) >= 0;
+	return n;
+}
+
+/* Leaves room for so many more descriptors; what the limit was before. */
 static rlim_t leave_room(unsigned n)
 {
-	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct rlimit l;
 	rlim_t before;
+	int end = 0;
 
-	close(next); /* all below are taken: nothing was closed but the last ones */
+	for (unsigned unused = 0; unused < n || fcntl(end, F_GETFD) >= 0; end++)
+		unused += fcntl(end, F_GETFD) < 0;
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
 	before = l.rlim_cur;
-	l.rlim_cur = (rlim_t)next + n;
+	l.rlim_cur = (rlim_t)end;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
 	return before;
 }
@@ -293,17 +303,14 @@ static void give_room(rlim_t before)
 /* Told with descriptors while the client's side has room for `room` of them only; none of them stays open. */
 static void tell_short(struct priv_msg m, size_t nfds, unsigned room)
 {
-	int first = open("/dev/null", O_RDONLY | O_CLOEXEC), next;
+	unsigned before_fds = open_fds();
 	rlim_t before;
 
-	close(first);
 	tell(m, nfds);
 	before = leave_room(room);
 	turn();
 	give_room(before);
-	next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	ck_assert_int_eq(next, first);
-	close(next);
+	ck_assert_uint_eq(open_fds(), before_fds);
 }
 
 /* _i: how many of the three descriptors fit. */
@@ -354,6 +361,32 @@ START_TEST(short_of_descriptors_for_a_reload)
 }
 END_TEST
 
+/* What carries them keeps none, not even those that fitted, and says so. */
+START_TEST(short_of_descriptors_on_the_socket)
+{
+	struct seqmsg raw;
+	unsigned before_fds;
+	rlim_t before;
+	int pair[2];
+
+	ck_assert_int_eq(seqmsg_pair(pair), 0);
+	before_fds = open_fds();
+	for (unsigned room = 0; room <= 3; room++) {
+		ck_assert_int_eq(seqmsg_send(pair[0], "m", 1, (int[]){ 0, 1, 2 }, 3), 0);
+		before = leave_room(room);
+		ck_assert_int_eq(seqmsg_recv(pair[1], &raw), 0);
+		give_room(before);
+		ck_assert(raw.len == 1 && raw.data[0] == 'm');
+		ck_assert_int_eq(raw.cut, room < 3);
+		ck_assert_uint_eq(raw.nfds, room < 3 ? 0 : 3);
+		ck_assert_uint_eq(open_fds(), before_fds + raw.nfds);
+		seqmsg_clear(&raw);
+	}
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 /* With what has no descriptors it is nonsense as ever. */
 START_TEST(short_of_descriptors_for_nonsense)
 {
@@ -368,7 +401,8 @@ static Suite *suite(void)
 {
 	const TTest *const tests[] = { requests, answers, full_socket_keeps_the_order, queue_is_bounded, end_of_file,
 				       sending_to_the_dead, short_of_descriptors_for_a_socket,
-				       short_of_descriptors_for_a_reload, short_of_descriptors_for_nonsense, NULL };
+				       short_of_descriptors_for_a_reload, short_of_descriptors_on_the_socket,
+				       short_of_descriptors_for_nonsense, NULL };
 	Suite *s = suite_create("priv_client");
 	TCase *tc = tcase_create("client");
 

@@ -78,7 +78,7 @@ START_TEST(main_has_nothing_of_root)
 	setenv("PACD_TEST_SECRET", "x", 1);
 	priv_keep_memory();
 	ck_assert_int_eq(seqmsg_pair(fds), 0);
-	ck_assert_int_eq(spawn_main("nobody", fds[1], &pid), 0);
+	ck_assert_int_eq(spawn_main("nobody", "pacd.conf", fds[1], &pid), 0);
 	close(fds[1]);
 	ck_assert(readable(fds[0]));
 	ck_assert_int_eq(seqmsg_recv(fds[0], &m), 0);

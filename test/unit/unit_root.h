@@ -20,6 +20,7 @@
 
 static unsigned port;
 static const char *log_target = "stderr", *ppp_check = "false";
+static const char *pppd_script = "exec sleep 1000"; /* the pty's end does not end it */
 static pid_t server;
 static int fd = -1, ready_fd = -1; /* main's end; who waits for the start */
 static struct seqmsg raw;          /* the last message */
@@ -85,7 +86,7 @@ static inline void root_setup(void)
 	dir_setup();
 	port = free_port();
 	write_file("users", 0600, "users = ( { name = \"alice\"; secret = \"wonder\"; } );\n");
-	write_file("pppd", 0700, "#!/bin/sh\nexec sleep 1000\n"); /* the pty's end does not end it */
+	write_file("pppd", 0700, "#!/bin/sh\n%s\n", pppd_script);
 	write_file("pacd.so", 0600, "x");
 	write_conf("");
 	ck_assert_int_eq(seqmsg_pair(fds), 0);
