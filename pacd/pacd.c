@@ -210,7 +210,7 @@ static void open_failed(struct pacd *p, const struct priv_opened *m)
 		break;
 	case PRIV_SOCKET_CONTROL:
 		fail(p, "control_socket", m->error, m->error == EADDRINUSE ? "another pacd is running on this control_socket" :
-		     "its folder must exist and be writable");
+		     "its folder must be root's and closed to the writing of others");
 		break;
 	default:
 		fail(p, "gre", m->error, "raw sockets need CAP_NET_RAW");
@@ -320,7 +320,7 @@ static void apply(struct pacd *p, struct conf *conf, struct conf_users *users, u
 	p->conf = conf;
 	p->users = users;
 	p->generation = generation;
-	log_open("pacd", conf->log_target, conf->log_level);
+	log_open("pacd", p->detach ? log_target_detached(conf->log_target) : conf->log_target, conf->log_level);
 	log_warnings(&conf->warnings);
 	if (users)
 		log_warnings(&users->warnings);
@@ -356,7 +356,7 @@ static void conf_refused(struct pacd *p, int errors_fd)
 	size_t len = 0;
 	char *text = errors_fd >= 0 ? read_copy(errors_fd, &len) : NULL;
 
-	reload_done(p, text ? text : "the root part could not read the files");
+	reload_done(p, text ? text : "the files could not be taken over; see the log");
 	free(text);
 }
 
@@ -394,18 +394,18 @@ static void close_fd(int fd)
 static void on_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd)
 {
 	struct pacd *p = ctx;
-	bool first = !p->conf, ok = m->ok && conf_taken(p, m, conf_fd, users_fd);
+	bool first = !p->conf, ok;
 
+	p->detach = m->detach;
+	ok = m->ok && conf_taken(p, m, conf_fd, users_fd);
 	if (!first && ok)
 		reload_done(p, NULL);
 	else if (!first)
 		conf_refused(p, errors_fd);
 	else if (!ok)
 		fail(p, "configuration", EINVAL, "see the lines before");
-	else {
-		p->detach = m->detach;
+	else
 		open_inner(p);
-	}
 	close_fd(conf_fd);
 	close_fd(users_fd);
 	close_fd(errors_fd);

@@ -114,21 +114,29 @@ unsigned long check_files_needed(const struct conf *c)
 	       (unsigned long)FILES_PER_WORKER * c->workers + FILES_SPARE;
 }
 
-/* pid 0: ours.  0 when the limit is, or is now, at least that high; or -errno with the limit that stays. */
+/* pid 0: ours. Of main we may not be allowed to ask: it began with all that ours could be raised to. */
+static int get_files(pid_t pid, struct rlimit *l)
+{
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, l) == 0)
+		return 0;
+	if (errno != EPERM || getrlimit(RLIMIT_NOFILE, l) < 0)
+		return -errno;
+	l->rlim_cur = l->rlim_max;
+	return 0;
+}
+
+/* 0 when the limit is, or is now, at least that high; or -errno with the limit that stays. */
 static int raise_files(pid_t pid, rlim_t need, struct rlimit *l)
 {
 	struct rlimit higher;
+	int r = get_files(pid, l);
 
-	/* Without the right to ask, it is what it got from us. */
-	if (prlimit(pid, RLIMIT_NOFILE, NULL, l) < 0 && getrlimit(RLIMIT_NOFILE, l) < 0)
-		return -errno;
-	if (l->rlim_cur >= need)
-		return 0;
+	if (r < 0 || l->rlim_cur >= need)
+		return r;
 	higher = (struct rlimit){ need, l->rlim_max < need ? need : l->rlim_max }; /* root may, up to fs.nr_open */
 	return prlimit(pid, RLIMIT_NOFILE, &higher, NULL) < 0 ? -errno : 0;
 }
 
-/* Main first: ours then says what it has been given, should that have to be asked again. */
 void check_files(const struct conf *c, pid_t main_pid, struct conf_errors *errors)
 {
 	unsigned long need = check_files_needed(c);

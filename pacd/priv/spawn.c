@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -99,6 +100,17 @@ static char **clean_environment(char *env[KEPT + 3], char values[KEPT][VALUE_MAX
 	return env;
 }
 
+/* All that we may give it, since not every root may raise another user's limit later. */
+static void widen_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static _Noreturn void child(const struct passwd *pw, const char *conf_file, int fd, int exe)
 {
 	static char role[] = PRIV_MAIN_ROLE, empty[] = "";
@@ -111,6 +123,7 @@ static _Noreturn void child(const struct passwd *pw, const char *conf_file, int 
 	/* A terminal that we were started from is not main's: it could type into it. */
 	if (setsid() < 0)
 		fail("setsid");
+	widen_files();
 	drop_root(pw);
 	/* By descriptor: the user needs no way to the program's folder. */
 	execveat(EXE_FD, empty, argv, clean_environment(env, values), AT_EMPTY_PATH);

@@ -82,8 +82,9 @@ class Witness:
 
 
 def capture(host, dev, file):
-    process = host.popen("tcpdump", "-U", "--immediate-mode", "-ni", dev, "-w", file, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    # In immediate mode its ring has slots of the snapshot's size: with the default one only a few.
+    process = host.popen("tcpdump", "-U", "--immediate-mode", "-s", "2000", "-B", "16384", "-ni", dev, "-w", file,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     line = process.stderr.readline()
     while line and "listening on" not in line:
         line = process.stderr.readline()
@@ -131,7 +132,7 @@ def evidence(wire, start, dial, folder):
     assert pacd.stop() == 0
     caller.wait_end()
     tcpdump.terminate()
-    tcpdump.wait()
+    assert "\n0 packets dropped by kernel" in tcpdump.communicate()[1]
     return folder / "wire.pcap", sessions
 
 

@@ -85,6 +85,35 @@ START_TEST(both_are_raised)
 }
 END_TEST
 
+/* Of another user's process root may need a further right, and does without: that one began with the hard limit. */
+START_TEST(main_is_somebody_else)
+{
+	struct conf c = settings();
+	struct conf_errors errors;
+	int ready[2];
+	char octet;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		if (write(ready[1], "", 1) == 1)
+			for (;;)
+				pause();
+	}
+	ck_assert_int_eq(read(ready[0], &octet, 1), 1);
+	conf_errors_init(&errors);
+	set_limit(0, 64);
+	check_files(&c, pid, &errors);
+	ck_assert_uint_eq(errors.n, 0);
+	ck_assert_uint_eq(limit(0), check_files_needed(&c));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 START_TEST(ours_alone)
 {
 	struct conf c = settings();
@@ -120,7 +149,7 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("priv_check");
 
-	UNIT_CASE(s, "files", sum, both_are_raised, ours_alone, too_many);
+	UNIT_CASE(s, "files", sum, both_are_raised, main_is_somebody_else, ours_alone, too_many);
 	return s;
 }
 

@@ -24,7 +24,7 @@ struct seen {
 	gid_t gids[3], groups[4];
 	int ngroups, no_new_privs, bounding, dumpable, cwd_is_root, fds, path_only;
 	unsigned long long effective, permitted;
-	struct rlimit core;
+	struct rlimit core, files;
 };
 
 static unsigned long long status_field(const char *field)
@@ -60,6 +60,7 @@ static int tell(void)
 	s.effective = status_field("CapEff");
 	s.permitted = status_field("CapPrm");
 	getrlimit(RLIMIT_CORE, &s.core);
+	getrlimit(RLIMIT_NOFILE, &s.files);
 	return seqmsg_send(PRIV_FD, &s, sizeof s, NULL, 0) == 0 ? 7 : 8;
 }
 
@@ -77,6 +78,7 @@ START_TEST(main_has_nothing_of_root)
 	}
 	setenv("PACD_TEST_SECRET", "x", 1);
 	priv_keep_memory();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 100, 200 }), 0);
 	ck_assert_int_eq(seqmsg_pair(fds), 0);
 	ck_assert_int_eq(spawn_main("nobody", "pacd.conf", fds[1], &pid), 0);
 	close(fds[1]);
@@ -98,6 +100,8 @@ START_TEST(main_has_nothing_of_root)
 	ck_assert_int_eq(s.bounding, 0);
 	ck_assert(s.effective == 0 && s.permitted == 0);
 	ck_assert(s.core.rlim_cur == 0 && s.core.rlim_max == 0);
+	ck_assert_uint_eq(s.files.rlim_cur, s.files.rlim_max);
+	ck_assert_uint_eq(s.files.rlim_max, 200);
 	ck_assert(s.cwd_is_root && s.path_only);
 	ck_assert_int_eq(s.fds, 4); /* 0 to 2 and its socket */
 	close(extra);
