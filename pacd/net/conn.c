@@ -404,6 +404,8 @@ void conn_start(struct conn *c)
 	ev_io_init(&c->writer, on_writable, c->fd, EV_WRITE);
 	ev_init(&c->timer, on_timer);
 	c->reader.data = c->writer.data = c->timer.data = c;
+	/* Before timers: a request that waits in the socket is seen before an Echo-Request would cross its answer. */
+	ev_set_priority(&c->reader, EV_MAXPRI);
 	ev_io_start(c->set->loop, &c->reader);
 	timer_arm(c);
 }

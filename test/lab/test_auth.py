@@ -204,7 +204,7 @@ def test_time_limits(wire, start, dial):
     seconds = {name: int(line.split("seconds=")[1].split()[0]) for name in ("brief", "idler")
                for line in pacd.logged("call-down", user=f'"{name}"')}
     assert seconds["brief"] >= 4 and seconds["idler"] >= 4
-    (session,) = pacd.sessions()
+    quiet(pacd, 1)
     lab.wait_for(lambda: pacd.sessions()[0]["up_s"] >= 10, "it has been there for twice its idle time-out")
     assert pacd.sessions()[0]["user"] == "talker"
     silence = time.monotonic()

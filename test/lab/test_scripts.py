@@ -10,6 +10,7 @@ import lab
 import pytest
 
 SCRIPT = """#!/bin/sh
+sleep 0.5
 {{ echo "sixth=$6"; env; }} >{folder}/{name}.part
 mv {folder}/{name}.part {folder}/{name}
 """
@@ -66,6 +67,25 @@ def test_scripts(wire, start, dial, scripts):
     assert scripts("ip-up")["sixth"] == ""
     server.run("pkill", "-TERM", "-P", pacd.root_pid(), "-x", "pppd")
     assert "PACD_REASON" not in scripts("ip-down")
+
+
+@pytest.mark.parametrize("end", ["client", "killed", "main"])
+def test_down_script_at_every_end(wire, start, dial, scripts, end):
+    """It runs to its end however the call ended: hung up politely, or without a word, or main has died. A SIGTERM
+    while pppd waits for its scripts would kill them."""
+    server, client = wire
+    pacd = start(server)
+    caller = dial(client, "192.0.2.1", options=lab.MPPE)
+    scripts("ip-up")
+    (pppd,) = pacd.pppds()
+    if end == "client":
+        caller.process.terminate()
+    elif end == "killed":
+        caller.process.kill()
+    else:
+        os.kill(pacd.main_pid(), signal.SIGKILL)
+    assert scripts("ip-down")["PPP_REMOTE"] == caller.address()
+    lab.wait_for(lambda: not os.path.exists(f"/proc/{pppd}"), "pppd is gone")
 
 
 def test_proxy_arp(net, wire, start, dial):
@@ -129,7 +149,7 @@ def check(pacd):
 
 
 def test_config_test(wire, folder):
-    """Good and bad files; each fault is one line with its place, and all are told at once; a daemon that runs is no matter."""
+    """Good and bad files; each fault is one line with its place, and all are told at once."""
     server, _ = wire
     pacd = lab.Pacd(server, folder / "pacd")
     code, text = check(pacd)

@@ -23,8 +23,8 @@ POLITE_S = 15 + 27  # the sample's drain, and what the root part adds to it at m
 EXPOSURE_MAX = 5.0  # systemd-analyze security; 10 is the worst
 MODULES = ("pptp", "pppoe", "pppox", "ppp_mppe", "ppp_synctty", "ppp_async", "ppp_generic")
 UNITS = ("systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket", "basic.target",
-         "sysinit.target", "sockets.target", "shutdown.target", "umount.target", "network.target", "network-online.target",
-         "multi-user.target")
+         "sysinit.target", "sockets.target", "shutdown.target", "umount.target", "network.target",
+         "network-online.target", "multi-user.target")
 
 # In the order that counts: a cgroup with processes of its own has no controllers below it, so only systemd goes there.
 BOOT = r"""
@@ -239,8 +239,8 @@ def test_files(machine):
     unit = machine.systemd.path("/run/units/pacd.service")
     done = lab.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit)
     assert "pacd" not in done.stdout + done.stderr
-    done = lab.run("systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={int(EXPOSURE_MAX * 10)}",
-                   unit, check=False)
+    threshold = f"--threshold={int(EXPOSURE_MAX * 10)}"
+    done = lab.run("systemd-analyze", "security", "--offline=yes", "--no-pager", threshold, unit, check=False)
     print(done.stdout[-200:])
     assert done.returncode == 0, done.stdout
 
@@ -272,7 +272,7 @@ def test_start_waits_for_ready(machine):
 
 
 def test_call_and_reload(service, dial):
-    """A call with MPPE-128; ip-up; what main may; secrets; a reload that keeps the call, one that is refused; the watchdog."""
+    """A call with MPPE-128; ip-up; what main may; secrets; reloads, a good and a bad one; the watchdog is fed."""
     pids = service.root_pid(), service.child("pacd-main")
     started = time.monotonic()
     caller = call(service, dial)
@@ -283,7 +283,8 @@ def test_call_and_reload(service, dial):
     status = pid_status(pids[1])
     uid = lab.run("id", "-u", "pacd").stdout.strip()
     gid = lab.run("id", "-g", "pacd").stdout.strip()
-    assert status["Uid"].split() == [uid] * 4 and status["Gid"].split() == [gid] * 4 and status["Groups"].split() == [gid]
+    ids = [status[key].split() for key in ("Uid", "Gid", "Groups")]
+    assert ids == [[uid] * 4, [gid] * 4, [gid]]
     assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
     for pid in (*pids, service.child("pppd")):
@@ -310,6 +311,19 @@ def test_call_and_reload(service, dial):
     assert (service.root_pid(), service.child("pacd-main")) == pids
 
 
+def test_killed(service, dial):
+    """It comes back by itself, with no process of the old run, and takes calls; with main killed the scripts run."""
+    caller = call(service, dial)
+    for victim in ("pacd-main", "pacd"):
+        old = [service.root_pid(), *lab.children(service.root_pid())]
+        os.kill(service.child(victim) or service.root_pid(), signal.SIGKILL)
+        service.comes_back(old)
+        caller.stop()
+        if victim == "pacd-main":
+            assert service.script("ip-down")["PPP_IPPARAM"] == "192.0.2.2"
+            caller = call(service, dial)
+
+
 def test_stop_is_polite(service, dial):
     """The peer is told, ip-down runs with the reason, all ends in time and by itself; nothing is left."""
     caller = call(service, dial)
@@ -326,19 +340,6 @@ def test_stop_is_polite(service, dial):
     assert (down["PPP_IPPARAM"], down["PACD_REASON"]) == ("192.0.2.2", "shutdown")
     assert not service.systemd.path("/run/pacd").exists()
     assert not [p for p in lab.children(service.systemd.pid) if lab.command_name(p) in ("pacd", "pacd-main", "pppd")]
-
-
-def test_killed(service, dial):
-    """It comes back by itself, with no process of the old run, and takes calls; with main killed the scripts run."""
-    caller = call(service, dial)
-    for victim in ("pacd-main", "pacd"):
-        old = [service.root_pid(), *lab.children(service.root_pid())]
-        os.kill(service.child(victim) or service.root_pid(), signal.SIGKILL)
-        service.comes_back(old)
-        caller.stop()
-        if victim == "pacd-main":
-            assert service.script("ip-down")["PPP_IPPARAM"] == "192.0.2.2"
-        caller = call(service, dial)
 
 
 def test_hangs(service):

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from scapy.layers.inet import IP, TCP
-from scapy.layers.l2 import GRE_PPTP, Ether
+from scapy.layers.l2 import GRE_PPTP
 from scapy.layers.pptp import PPTP
 from scapy.utils import rdpcap
 
