@@ -72,6 +72,13 @@ static inline void compat_soon(void (*f)(void *))
 	ppp_timeout(f, NULL, 0, 0);
 }
 
+extern int got_sigterm; /* exported by pppd, though no header of 2.5 says so */
+
+static inline void compat_forget_sigterm(void)
+{
+	*(volatile int *)&got_sigterm = 0;
+}
+
 static inline bool compat_got_sigterm(void)
 {
 	return ppp_signaled(SIGTERM);
@@ -181,6 +188,11 @@ static inline void compat_soon(void (*f)(void *))
 static inline bool compat_got_sigterm(void)
 {
 	return *(volatile int *)&got_sigterm != 0; /* set in a signal handler, and not declared so */
+}
+
+static inline void compat_forget_sigterm(void)
+{
+	*(volatile int *)&got_sigterm = 0;
 }
 
 static inline int compat_status(void)

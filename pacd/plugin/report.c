@@ -12,6 +12,7 @@
 #include "pacd/plugin/plugin.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -147,6 +148,24 @@ static void on_ip_down(void *ctx, int arg)
 	tell_scripts();
 }
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * A pppd whose link is down ends by itself, once its scripts have run; a SIGTERM that comes now, behind the hang-up
+ * that pacd's closing of the pty is, would have it kill them.  A handler, not SIG_IGN, which the scripts would inherit.
+ */
+static void shield_scripts(void)
+{
+	struct sigaction sa = { .sa_handler = do_nothing };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGTERM, &sa, NULL);
+	compat_forget_sigterm();
+}
+
 /* LCP is down after the peer had authenticated. Comes before IPCP goes down, while the interface is there. */
 static void on_link_down(void *ctx, int arg)
 {
@@ -155,6 +174,7 @@ static void on_link_down(void *ctx, int arg)
 	(void)ctx;
 	(void)arg;
 	tell_scripts();
+	shield_scripts();
 	if (session.over)
 		return;
 	session.over = true;

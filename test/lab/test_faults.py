@@ -54,9 +54,11 @@ def comes_back(pacd, server, client, dial, caller, dead):
     assert len([i for i in server.interfaces() if i.startswith("ppp")]) == 1
 
 
-def test_main_killed(wire, start, dial):
+def test_main_killed(wire, start, dial, ip_down):
+    """The call ends, its down scripts run, and the service comes back."""
     server, client, pacd, caller, root, main, pppd = call_up(wire, start, dial)
     os.kill(main, signal.SIGKILL)
+    assert lab.wait_for(ip_down, "the down scripts have run")
     comes_back(pacd, server, client, dial, caller, (root, main, pppd))
 
 

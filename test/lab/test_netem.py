@@ -66,6 +66,8 @@ def test_bad_path(wire, start, dial):
 
     path.up(*BOTH)
     path.down(*BOTH)
+    caller.reach()  # what the path before had delayed is through
+    counters.grown()
     lab.transfer(client, server, "10.99.0.1", SIZE)
     lab.transfer(server, client, caller.address(), SIZE)
     lossy = counters.grown()
