@@ -102,8 +102,8 @@ static void log_close(struct conn *c, enum ctrl_close why)
 	if (why == CTRL_CLOSE_ECHO_TIMEOUT || why == CTRL_CLOSE_START_TIMEOUT || why == CTRL_CLOSE_REPLY_TIMEOUT ||
 	    why == CTRL_CLOSE_STOP_TIMEOUT)
 		stats_add(STATS_CONNECTIONS_TIMED_OUT);
-	/* One that was up is told of always; scanners and the like only at a rate. */
-	if (!c->established && !log_allow(&s->limit_refused, mono_now(), &suppressed))
+	/* Scanners and the like at a low rate; those that were up at one that real callers do not reach. */
+	if (!log_allow(c->established ? &s->limit_up : &s->limit_refused, mono_now(), &suppressed))
 		return;
 	log_info("connection-down", "conn=%llu peer=%s reason=%s%s%s messages_in=%llu suppressed=%u",
 		 (unsigned long long)c->id, endpoint_text(c->peer, peer), ctrl_close_word(why),
@@ -227,6 +227,7 @@ static void on_established(struct conn *c)
 {
 	char peer[ENDPOINT_TEXT], host[QUOTED_TEXT], vendor[QUOTED_TEXT];
 	const struct msg_sccrq *p = &c->ctrl.peer;
+	unsigned suppressed;
 
 	if (c->closing) /* the reply could not even be queued */
 		return;
@@ -234,10 +235,12 @@ static void on_established(struct conn *c)
 	c->established = true;
 	c->set->nestablished++;
 	stats_add(STATS_CONNECTIONS_ESTABLISHED);
-	log_info("connection-up", "conn=%llu peer=%s host=%s vendor=%s", (unsigned long long)c->id,
+	if (!log_allow(&c->set->limit_up, mono_now(), &suppressed))
+		return;
+	log_info("connection-up", "conn=%llu peer=%s host=%s vendor=%s suppressed=%u", (unsigned long long)c->id,
 		 endpoint_text(c->peer, peer),
 		 log_quote(host, sizeof host, p->host, msg_text_len(p->host, sizeof p->host)),
-		 log_quote(vendor, sizeof vendor, p->vendor, msg_text_len(p->vendor, sizeof p->vendor)));
+		 log_quote(vendor, sizeof vendor, p->vendor, msg_text_len(p->vendor, sizeof p->vendor)), suppressed);
 }
 
 static void conn_act(struct conn *c, const struct ctrl_action *a, const struct ctrl_event *ev)

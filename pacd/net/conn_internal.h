@@ -49,7 +49,7 @@ struct conns {
 	uint64_t next_id;
 	unsigned count, npending, nestablished;
 	bool draining;
-	struct log_limit limit_fault, limit_ignored, limit_refused;
+	struct log_limit limit_fault, limit_ignored, limit_refused, limit_up;
 };
 
 /* conn.c: begins to listen to it. */

@@ -33,6 +33,7 @@ struct conns *conns_new(struct ev_loop *loop, const struct conn_handlers *handle
 	s->peers = peers;
 	s->next_id = 1;
 	s->limit_fault = s->limit_ignored = s->limit_refused = LOG_LIMIT(20, 60);
+	s->limit_up = LOG_LIMIT(200, 1200);
 	hash_init(&s->by_id);
 	list_init(&s->all);
 	list_init(&s->dead);

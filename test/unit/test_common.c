@@ -10,6 +10,7 @@
 #include "test/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -389,6 +390,34 @@ START_TEST(log_quotes_are_cut)
 END_TEST
 
 /* SEC-09: a burst, then so many a minute, and how many were held back. */
+/* A reader that has stopped costs lines, not the daemon: this would block for ever. */
+START_TEST(log_reader_stops)
+{
+	int fds[2], own = dup(STDERR_FILENO);
+	char text[65536 + 4096] = "", *end;
+	ssize_t n;
+
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
+	while (write(fds[1], text, 4096) > 0)
+		;
+	fcntl(fds[1], F_SETFL, 0); /* as a service manager gives it */
+	dup2(fds[1], STDERR_FILENO);
+	log_open("test", LOG_TO_STDERR, LOG_LEVEL_INFO);
+	log_info("one", "a=1");
+	log_info("two", "a=1");
+	while (read(fds[0], text, 4096) > 0)
+		;
+	log_info("three", "a=1");
+	dup2(own, STDERR_FILENO);
+	n = read(fds[0], text, sizeof text - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	end = strstr(text, "log-dropped lines=2 ");
+	ck_assert_ptr_nonnull(end);
+	ck_assert_ptr_nonnull(strstr(end, "three a=1"));
+}
+END_TEST
+
 START_TEST(log_limits)
 {
 	struct log_limit limit = LOG_LIMIT(3, 60);
@@ -513,7 +542,8 @@ static Suite *common_suite(void)
 
 	UNIT_CASE(s, "addr", addr_texts, endpoint_texts, range_texts, range_overlaps);
 	UNIT_CASE(s, "hash", hash_grows_and_shrinks, hash_collisions, hash_of_octets, list_walks);
-	UNIT_CASE(s, "log", log_lines, log_words, log_to_stderr, log_quotes, log_quotes_are_cut, log_limits);
+	UNIT_CASE(s, "log", log_lines, log_words, log_to_stderr, log_quotes, log_quotes_are_cut, log_reader_stops,
+		  log_limits);
 	UNIT_CASE(s, "buf", buf_round_trip, buf_reader_faults, buf_writer_faults);
 	return s;
 }
