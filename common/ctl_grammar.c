@@ -19,6 +19,7 @@ static const char *const arg_names[] = {
 	[CTL_ARG_NAME] = "NAME",
 	[CTL_ARG_ADDRESS] = "ADDRESS",
 	[CTL_ARG_LEVEL] = "LEVEL",
+	[CTL_ARG_LOGIN] = "USER",
 };
 
 static const struct ctl_syntax table[CTL_COMMANDS] = {
@@ -39,6 +40,11 @@ static const struct ctl_syntax table[CTL_COMMANDS] = {
 	[CTL_SHOW_CONFIG] = { { "show", "config" }, CTL_ARG_NONE, CTL_MAY_SHOW,
 		"the configuration in force, with every default",
 		"The text is in the syntax of pacd.conf and holds no secrets." },
+	[CTL_SHOW_RADIUS] = { { "show", "radius" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"RADIUS servers: state, answers, faults, response times", NULL },
+	[CTL_SHOW_ACCOUNTING] = { { "show", "accounting" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"accounting records that wait or are delivered, and changes on request",
+		"What a server has not taken waits on disk until one does." },
 	[CTL_DISCONNECT] = { { "disconnect", NULL }, CTL_ARG_ID, CTL_MAY_ACT,
 		"end one call",
 		"ID is the number in the first column of `show sessions`." },
@@ -58,6 +64,9 @@ static const struct ctl_syntax table[CTL_COMMANDS] = {
 	[CTL_LOG] = { { "log", NULL }, CTL_ARG_LEVEL, CTL_MAY_ACT,
 		"log more or less until the next reload",
 		"LEVEL is error, warn, info or debug." },
+	[CTL_TEST_RADIUS] = { { "test", "radius" }, CTL_ARG_LOGIN, CTL_MAY_ACT,
+		"ask the RADIUS servers about a user, and show what they say",
+		"The password is asked for on the terminal, or is the first line of standard input; it is sent with PAP." },
 };
 
 const struct ctl_syntax *ctl_syntax_get(enum ctl_command c)
@@ -68,6 +77,11 @@ const struct ctl_syntax *ctl_syntax_get(enum ctl_command c)
 static size_t word_count(const struct ctl_syntax *s)
 {
 	return s->words[1] ? 2 : 1;
+}
+
+size_t ctl_syntax_arg(enum ctl_command c)
+{
+	return word_count(&table[c]);
 }
 
 char *ctl_syntax_text(enum ctl_command c, char text[CTL_SYNTAX_TEXT])
@@ -194,6 +208,7 @@ static int arg_parse(struct ctl_match *m, enum ctl_arg arg, const struct ctl_wor
 	case CTL_ARG_ID:
 		return id_parse(w, &m->id);
 	case CTL_ARG_NAME:
+	case CTL_ARG_LOGIN:
 		m->name = w;
 		return 0;
 	case CTL_ARG_ADDRESS:
@@ -202,6 +217,14 @@ static int arg_parse(struct ctl_match *m, enum ctl_arg arg, const struct ctl_wor
 		return has_nul(w) ? -EINVAL : log_level_parse(w->text, &m->level);
 	}
 	return -EINVAL;
+}
+
+/* As many words as the command has, its password or not. */
+static bool count_fits(const struct ctl_syntax *s, size_t n)
+{
+	size_t want = word_count(s) + (s->arg != CTL_ARG_NONE);
+
+	return n == want || (s->arg == CTL_ARG_LOGIN && n == want + 1);
 }
 
 /* The command that is meant, CTL_COMMANDS for none; *ambiguous when there are several. */
@@ -214,7 +237,7 @@ static enum ctl_command command_find(const struct ctl_words *w, bool *ambiguous)
 		const struct ctl_syntax *s = &table[c];
 		bool exact;
 
-		if (w->n != word_count(s) + (s->arg != CTL_ARG_NONE) || !words_match(s, w, word_count(s), &exact))
+		if (!count_fits(s, w->n) || !words_match(s, w, word_count(s), &exact))
 			continue;
 		if (exact) {
 			*ambiguous = false;
@@ -238,8 +261,61 @@ int ctl_match(struct ctl_match *m, const struct ctl_words *w, char why[CTL_WHY])
 	if (m->command == CTL_COMMANDS)
 		return complain(why, w, "no such command, or too few or too many words, at");
 	s = &table[m->command];
-	if (s->arg != CTL_ARG_NONE && arg_parse(m, s->arg, &w->list[w->n - 1]) < 0)
+	if (s->arg == CTL_ARG_LOGIN && w->n > word_count(s) + 1)
+		m->password = &w->list[w->n - 1];
+	if (s->arg != CTL_ARG_NONE && arg_parse(m, s->arg, &w->list[word_count(s)]) < 0)
 		return complain(why, w, s->arg == CTL_ARG_LEVEL ? "not error, warn, info or debug:" :
 					s->arg == CTL_ARG_ADDRESS ? "not an IPv4 address:" : "not an ID:");
 	return 0;
+}
+
+/* --- what may be logged --- */
+
+/* Behind the word that begins at `at`, or 0 where none that is well formed does. */
+static size_t word_end(const char *line, size_t len, size_t at)
+{
+	size_t end = at;
+	const char *quote;
+
+	if (at < len && line[at] == '"') {
+		quote = memchr(line + at + 1, '"', len - at - 1);
+		end = quote ? (size_t)(quote - line) + 1 : 0;
+	} else {
+		while (end < len && line[end] != ' ' && line[end] != '"' && line[end] != '\\')
+			end++;
+	}
+	return end > at && (end == len || line[end] == ' ') ? end : 0;
+}
+
+/* Does a word begin a command with a password?  What is written in an odd way is taken for one. */
+static bool word_tests(const char *word, size_t len)
+{
+	const char *want = table[CTL_TEST_RADIUS].words[0];
+
+	if (word[0] == '"') {
+		if (memchr(word, '\\', len))
+			return true;
+		word++;
+		len -= 2;
+	}
+	return len <= strlen(want) && !memcmp(word, want, len);
+}
+
+size_t ctl_public_len(const char *line, size_t len)
+{
+	size_t public = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		size_t at = public, end;
+
+		while (at < len && line[at] == ' ')
+			at++;
+		end = word_end(line, len, at);
+		if (!end)
+			return public;
+		if (i == 0 && !word_tests(line + at, end - at))
+			return len;
+		public = end;
+	}
+	return public;
 }

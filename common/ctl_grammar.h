@@ -17,6 +17,8 @@ enum ctl_command {
 	CTL_SHOW_POOLS,
 	CTL_SHOW_STATS,
 	CTL_SHOW_CONFIG,
+	CTL_SHOW_RADIUS,
+	CTL_SHOW_ACCOUNTING,
 	CTL_DISCONNECT,
 	CTL_DISCONNECT_USER,
 	CTL_DISCONNECT_PEER,
@@ -24,10 +26,12 @@ enum ctl_command {
 	CTL_DRAIN_OFF,
 	CTL_RELOAD,
 	CTL_LOG,
+	CTL_TEST_RADIUS,
 	CTL_COMMANDS
 };
 
-enum ctl_arg { CTL_ARG_NONE, CTL_ARG_ID, CTL_ARG_NAME, CTL_ARG_ADDRESS, CTL_ARG_LEVEL };
+/* CTL_ARG_LOGIN: a name, and on the socket a password behind it that pacctl does not take as a word. */
+enum ctl_arg { CTL_ARG_NONE, CTL_ARG_ID, CTL_ARG_NAME, CTL_ARG_ADDRESS, CTL_ARG_LEVEL, CTL_ARG_LOGIN };
 
 struct ctl_syntax {
 	const char *words[2]; /* the second may be NULL */
@@ -43,7 +47,8 @@ struct ctl_match {
 	uint64_t id;
 	uint32_t addr; /* host order */
 	enum log_level level;
-	const struct ctl_word *name; /* points into the words */
+	const struct ctl_word *name;     /* points into the words, as the next one */
+	const struct ctl_word *password; /* NULL: not given */
 };
 
 #define CTL_SYNTAX_TEXT 64
@@ -52,6 +57,8 @@ struct ctl_match {
 const struct ctl_syntax *ctl_syntax_get(enum ctl_command c);
 /* "disconnect user NAME"; returns `text`. */
 char *ctl_syntax_text(enum ctl_command c, char text[CTL_SYNTAX_TEXT]);
+/* Where the argument stands among the words: after the fixed ones. */
+size_t ctl_syntax_arg(enum ctl_command c);
 /* True when the command's fixed words begin with these, abbreviated or not; also with more words than it has. */
 bool ctl_syntax_has(enum ctl_command c, const struct ctl_words *w);
 /*
@@ -59,5 +66,10 @@ bool ctl_syntax_has(enum ctl_command c, const struct ctl_words *w);
  * 0, or -EINVAL and in `why` a printable text: what is wrong and what is legal.
  */
 int ctl_match(struct ctl_match *m, const struct ctl_words *w, char why[CTL_WHY]);
+/*
+ * How many octets at the start of a request, complete or not, well formed or not, may be logged and kept: none of a
+ * password.
+ */
+size_t ctl_public_len(const char *line, size_t len);
 
 #endif

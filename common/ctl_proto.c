@@ -415,3 +415,22 @@ void ctl_out_arg(struct ctl_out *o, const void *octets, size_t len)
 	else
 		out_quoted(o, octets, len);
 }
+
+/* Growing moves the text: there is room for all of it, the space and the newline before it comes. */
+void ctl_out_password(struct ctl_out *o, const void *octets, size_t len)
+{
+	if (len > CTL_LINE_MAX) {
+		o->fault = true;
+		return;
+	}
+	if (out_room(o, LOG_QUOTED(len) + 2))
+		ctl_out_arg(o, octets, len);
+	ctl_out_end(o);
+}
+
+void ctl_out_wipe(struct ctl_out *o)
+{
+	if (o->text)
+		explicit_bzero(o->text, o->cap);
+	ctl_out_clear(o);
+}

@@ -9,7 +9,8 @@
  * log_quote() does: in `"`, with `"`, `\` and all that is not printable ASCII as \xNN.  A bare
  * value is a number (digits), true, false, `-` (there is none) or a fixed word.
  *
- * Keys carry their unit as suffix: _s seconds, _us microseconds, _octets, _at seconds since 1970.
+ * Keys carry their unit as suffix: _s seconds, _us microseconds, _octets, _bps bits a second, _at seconds
+ * since 1970.
  */
 #ifndef PACD_COMMON_CTL_PROTO_H
 #define PACD_COMMON_CTL_PROTO_H
@@ -23,7 +24,8 @@
 #endif
 #define CTL_LINE_MAX 4096         /* octets of a request */
 #define CTL_WORDS 8               /* of a request */
-#define CTL_FIELDS 64             /* of a record */
+#define CTL_FIELDS 96             /* of a record */
+#define CTL_PASSWORD_MAX 128      /* octets: as User-Password (RFC 2865 section 5.2) */
 #define CTL_OUT_MAX (128u << 20)  /* octets of an answer */
 
 /* Stable: programs and exit codes depend on them. */
@@ -121,5 +123,8 @@ void ctl_out_status(struct ctl_out *o, enum ctl_code code, const char *fmt, ...)
 
 /* One word of a request. */
 void ctl_out_arg(struct ctl_out *o, const void *octets, size_t len);
+/* The last word of one, and its end: no copy of it stays behind elsewhere. Clear it with ctl_out_wipe(). */
+void ctl_out_password(struct ctl_out *o, const void *octets, size_t len);
+void ctl_out_wipe(struct ctl_out *o);
 
 #endif

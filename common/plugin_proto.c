@@ -67,9 +67,28 @@ static bool up_valid(const struct plugin_up *u)
 	return ifname_valid(u->ifname) && bits;
 }
 
+static bool route_valid(const struct plugin_route *r)
+{
+	bool multicast = r->gateway >> 28 == 0xe;
+
+	/* A shift by all of a number's bits has no meaning in C. */
+	return r->len <= 32 && (r->len == 32 || !(r->prefix & UINT32_MAX >> r->len)) && !multicast;
+}
+
+static bool routes_valid(const struct plugin_answer *a)
+{
+	if (a->nroutes > PLUGIN_ROUTES)
+		return false;
+	for (uint8_t i = 0; i < a->nroutes; i++)
+		if (!route_valid(&a->routes[i]))
+			return false;
+	return true;
+}
+
 static bool answer_valid(const struct plugin_answer *a)
 {
-	return !memchr(a->message, 0, a->message_len) && a->mppe <= PLUGIN_MPPE_REQUIRE && (a->ok || !a->has_keys);
+	return !memchr(a->message, 0, a->message_len) && a->mppe <= PLUGIN_MPPE_REQUIRE && (a->ok || !a->has_keys) &&
+	       !(a->peer_chooses && a->remote) && routes_valid(a) && script_vars_valid(&a->vars);
 }
 
 static bool msg_valid(const struct plugin_msg *m)
@@ -124,11 +143,23 @@ static void put_up(struct wbuf *w, const struct plugin_up *u)
 static void put_down(struct wbuf *w, const struct plugin_down *d)
 {
 	wbuf_u32(w, (uint32_t)d->status);
+	wbuf_u8(w, d->peer_ended);
 	wbuf_u32(w, d->seconds);
 	wbuf_u64(w, d->in_octets);
 	wbuf_u64(w, d->out_octets);
 	wbuf_u64(w, d->in_packets);
 	wbuf_u64(w, d->out_packets);
+}
+
+static void put_routes(struct wbuf *w, const struct plugin_answer *a)
+{
+	wbuf_u8(w, a->nroutes);
+	for (uint8_t i = 0; i < a->nroutes; i++) {
+		wbuf_u32(w, a->routes[i].prefix);
+		wbuf_u32(w, a->routes[i].gateway);
+		wbuf_u8(w, a->routes[i].len);
+		wbuf_u32(w, a->routes[i].metric);
+	}
 }
 
 static void put_answer(struct wbuf *w, const struct plugin_answer *a)
@@ -143,7 +174,14 @@ static void put_answer(struct wbuf *w, const struct plugin_answer *a)
 		wbuf_u32(w, a->wins[i]);
 	wbuf_u16(w, a->mtu);
 	wbuf_u8(w, a->proxyarp);
+	wbuf_u8(w, a->peer_chooses);
+	wbuf_u8(w, a->no_vj);
+	wbuf_u64(w, a->interface_id);
+	put_routes(w, a);
+	script_vars_put(w, &a->vars);
 	wbuf_u8(w, a->mppe);
+	wbuf_u8(w, a->mppe_40);
+	wbuf_u8(w, a->mppe_128);
 	wbuf_u8(w, a->has_keys);
 	if (a->has_keys) {
 		wbuf_bytes(w, a->send_key, sizeof a->send_key);
@@ -250,11 +288,24 @@ static void get_down(struct rbuf *r, struct plugin_down *d)
 	uint32_t status = rbuf_u32(r);
 
 	d->status = status <= 255 ? (int32_t)status : -1;
+	d->peer_ended = get_bool(r);
 	d->seconds = rbuf_u32(r);
 	d->in_octets = rbuf_u64(r);
 	d->out_octets = rbuf_u64(r);
 	d->in_packets = rbuf_u64(r);
 	d->out_packets = rbuf_u64(r);
+}
+
+static void get_routes(struct rbuf *r, struct plugin_answer *a)
+{
+	a->nroutes = rbuf_u8(r);
+	r->fault |= a->nroutes > PLUGIN_ROUTES;
+	for (uint8_t i = 0; i < a->nroutes && !r->fault; i++) {
+		a->routes[i].prefix = rbuf_u32(r);
+		a->routes[i].gateway = rbuf_u32(r);
+		a->routes[i].len = rbuf_u8(r);
+		a->routes[i].metric = rbuf_u32(r);
+	}
 }
 
 static void get_answer(struct rbuf *r, struct plugin_answer *a)
@@ -269,7 +320,14 @@ static void get_answer(struct rbuf *r, struct plugin_answer *a)
 		a->wins[i] = rbuf_u32(r);
 	a->mtu = rbuf_u16(r);
 	a->proxyarp = get_bool(r);
+	a->peer_chooses = get_bool(r);
+	a->no_vj = get_bool(r);
+	a->interface_id = rbuf_u64(r);
+	get_routes(r, a);
+	script_vars_get(r, &a->vars);
 	a->mppe = rbuf_u8(r);
+	a->mppe_40 = get_bool(r);
+	a->mppe_128 = get_bool(r);
 	a->has_keys = get_bool(r);
 	if (a->has_keys) {
 		rbuf_bytes(r, a->send_key, sizeof a->send_key);

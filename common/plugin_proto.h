@@ -13,18 +13,21 @@
 #ifndef PACD_COMMON_PLUGIN_PROTO_H
 #define PACD_COMMON_PLUGIN_PROTO_H
 
+#include "common/script_vars.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define PLUGIN_FD 3
-#define PLUGIN_PROTO_VERSION 1
-#define PLUGIN_MSG_MAX 1024
+#define PLUGIN_PROTO_VERSION 2
+#define PLUGIN_MSG_MAX 8192
 #define PLUGIN_NAME_MAX 255
 #define PLUGIN_PROOF_MAX 255
 #define PLUGIN_TEXT_MAX 255
 #define PLUGIN_IFNAME 16
 #define PLUGIN_DNS 2
+#define PLUGIN_ROUTES 33 /* a server's Framed-Routes and that of its netmask */
 #define PLUGIN_ANSWER_SECONDS 25 /* the plugin waits this long for an answer, then refuses */
 
 enum plugin_type {
@@ -74,9 +77,17 @@ struct plugin_up {
 
 struct plugin_down {
 	int32_t status;    /* pppd's exit status so far, 0..255 */
+	bool peer_ended;   /* the peer has sent LCP Terminate-Request */
 	uint32_t seconds;  /* since the first UP; 0: there was none */
 	uint64_t in_octets, out_octets; /* from the peer; to the peer */
 	uint64_t in_packets, out_packets;
+};
+
+/* Through the link: installed at each ip-up, removed at ip-down. */
+struct plugin_route {
+	uint32_t prefix, gateway; /* host order, host bits 0; gateway 0: none, the link itself */
+	uint8_t len;              /* 0..32 */
+	uint32_t metric;          /* 0: the kernel's */
 };
 
 struct plugin_answer {
@@ -87,7 +98,14 @@ struct plugin_answer {
 	uint32_t dns[PLUGIN_DNS], wins[PLUGIN_DNS];
 	uint16_t mtu;                  /* 0: leave */
 	bool proxyarp;
+	bool peer_chooses;             /* the peer may have any address of a host; remote is 0 */
+	bool no_vj;                    /* no Van Jacobson compression (Framed-Compression None) */
+	uint64_t interface_id;         /* the peer's in IPV6CP; 0: leave */
+	uint8_t nroutes;
+	struct plugin_route routes[PLUGIN_ROUTES];
+	struct script_vars vars;       /* for ip-up and what follows */
 	uint8_t mppe;                  /* enum plugin_mppe */
+	bool mppe_40, mppe_128;        /* key lengths that may be used; both unset: as configured */
 	bool has_keys;                 /* not with ok unset */
 	uint8_t send_key[16], recv_key[16]; /* seen from the server */
 };

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEQMSG_MAX 4096
+#define SEQMSG_MAX 8192
 #define SEQMSG_FDS 4
 
 struct seqmsg {

@@ -30,7 +30,7 @@ static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL
 static const char *const auth_words[] = { "pap", "chap", "mschap", "mschapv2", NULL };
 static const char *const mppe_words[] = { "require", "allow", "deny", NULL };
 static const char *const window_words[] = { "off", "rfc2637", NULL };
-static const char *const aaa_methods[] = { "local", NULL };
+static const char *const aaa_methods[] = { "local", "radius", "radius,local", NULL };
 
 #define KEY(name, kind, member, ...) CONF_KEY(name, kind, struct conf, member, ##__VA_ARGS__)
 
@@ -84,12 +84,13 @@ static const struct conf_key ppp_keys[] = {
 	KEY("lcp_echo_failure", uint, ppp.lcp_echo_failure, .max = 100),
 	KEY("ipv6", flag, ppp.ipv6),
 	KEY("ipparam", flag, ppp.ipparam),
+	KEY("change_script", path, ppp.change_script, .max = PATH_OCTETS),
 	KEY("local", addr, ppp.local),
 	{ 0 },
 };
 
 static const struct conf_key aaa_keys[] = {
-	KEY("method", choice, aaa.method, .arg = aaa_methods),
+	KEY("method", word, aaa.method, .arg = aaa_methods),
 	KEY("users", path, aaa.users, .max = PATH_OCTETS),
 	{ 0 },
 };
@@ -107,7 +108,7 @@ static const struct conf_key pool_keys[] = {
 	{ 0 },
 };
 
-static const struct conf_elements pool_elements = { pool_keys, sizeof(struct conf_pool) };
+static const struct conf_elements pool_elements = { pool_keys, sizeof(struct conf_pool), NULL };
 
 static const struct conf_key root_keys[] = {
 	KEY("listen", listen, listen, .count = offsetof(struct conf, nlisten)),
@@ -132,6 +133,7 @@ static const struct conf_key root_keys[] = {
 	KEY("login_delay", seconds, login_delay_ms, .max = 10000),
 	CONF_GROUP("ppp", ppp_keys),
 	CONF_GROUP("aaa", aaa_keys),
+	CONF_GROUP("radius", conf_radius_keys),
 	KEY("pools", groups, pools, .count = offsetof(struct conf, npools), .arg = &pool_elements,
 	    .max = CONF_POOLS_MAX),
 	{ 0 },
@@ -183,10 +185,8 @@ static bool texts_default(struct conf *c, const char *file)
 	c->control.path = strdup("/run/pacd/control.sock");
 	c->ppp.pppd = strdup(PACD_PPPD_PATH);
 	c->ppp.plugin = strdup(PACD_PLUGIN_PATH);
-	c->aaa.method = strdup(aaa_methods[0]);
 	c->listen = calloc(1, sizeof *c->listen);
-	if (!c->file || !c->user || !c->control.path || !c->ppp.pppd || !c->ppp.plugin || !c->aaa.method ||
-	    !c->listen)
+	if (!c->file || !c->user || !c->control.path || !c->ppp.pppd || !c->ppp.plugin || !c->listen)
 		return false;
 	c->listen[0].port = CONF_PORT;
 	c->nlisten = 1;
@@ -204,7 +204,7 @@ static struct conf *conf_new(const char *file)
 		return NULL;
 	conf_errors_init(&c->warnings);
 	numbers_default(c);
-	if (texts_default(c, file))
+	if (texts_default(c, file) && conf_radius_default(c))
 		return c;
 	conf_free(c);
 	return NULL;
@@ -251,6 +251,8 @@ static void tree_read(struct conf_ctx *ctx, struct conf *c, const char *text, si
 		conf_walk(ctx, root_keys, config_root_setting(&tree), c);
 		pools_complete(c);
 		limits_complete(c);
+		if (!conf_radius_derive(c))
+			conf_fail_memory(ctx);
 		conf_check(ctx, c, &tree);
 	}
 	conf_text_clear(&tree);
@@ -275,13 +277,16 @@ struct conf *conf_parse(const char *file, const char *text, size_t len, struct c
 
 char *conf_print(const struct conf *c)
 {
+	struct conf shown = *c; /* borrows all of it */
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
 		return NULL;
-	conf_walk_print(out, root_keys, c, 0);
+	if (c->radius.config)
+		shown.radius.nservers = 0; /* they are what stands in that file */
+	conf_walk_print(out, root_keys, &shown, 0);
 	if (fclose(out) == 0)
 		return text;
 	free(text);

@@ -12,6 +12,7 @@
 #include "common/addr.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "pacd/conf_radius.h"
 #include "pacd/proto/ctrl.h"
 
 #include <stdarg.h>
@@ -77,12 +78,13 @@ struct conf_ppp {
 	unsigned lcp_echo_interval, lcp_echo_failure; /* seconds; count; 0: off */
 	bool ipv6;
 	bool ipparam;   /* the caller's public address as ipparam */
+	char *change_script; /* run after a CoA-Request, or NULL */
 	uint32_t local; /* our address where the pool gives none; 0: the first pool's */
 };
 
 struct conf_aaa {
-	char *method; /* "local" */
-	char *users;  /* absolute path, or NULL: nobody can log in */
+	enum conf_method method;
+	char *users;  /* absolute path, or NULL: there are no local users */
 };
 
 struct conf {
@@ -113,6 +115,7 @@ struct conf {
 	unsigned login_delay_ms;    /* a rejected login is answered this much later */
 	struct conf_ppp ppp;
 	struct conf_aaa aaa;
+	struct conf_radius radius;
 	struct conf_pool *pools;
 	size_t npools;
 	struct conf_errors warnings; /* nothing that forbids to start, but worth a line in the log */
@@ -159,14 +162,22 @@ struct conf_users *conf_users_parse(const char *file, const char *text, size_t l
 				    struct conf_errors *errors);
 void conf_users_free(struct conf_users *u);
 const struct conf_user *conf_users_find(const struct conf_users *u, const void *name, size_t len);
+/*
+ * What only root could find out, as text of the root part's own making (conf_radius_text()): secrets that stand in
+ * files, addresses of names, the servers of radcli's configuration.  Fills conf.radius, and warnings; 0, or -1 with
+ * errors added for what is missing.  len 0: there is nothing, as when the root part sends no such text.
+ */
+int conf_radius_complete(struct conf *c, const char *text, size_t len, struct conf_errors *errors);
+/* True when requests go to RADIUS servers at all: a method with it, precheck, or accounting. */
+bool conf_radius_used(const struct conf *c);
 /* The pool of that name, the first pool for NULL, or NULL. */
 const struct conf_pool *conf_pool_find(const struct conf *c, const char *name);
 /* peers.allow and peers.deny. */
 bool conf_peer_allowed(const struct conf *c, uint32_t addr);
 
 /*
- * The snapshot as text that conf_parse() takes again and that yields the same; no secrets in it. The caller frees it;
- * NULL without memory.
+ * The snapshot as text that conf_parse() takes again and that yields the same, but for secrets: there are none in it,
+ * so one that stands in the configuration itself has to be put back first. The caller frees it; NULL without memory.
  */
 char *conf_print(const struct conf *c);
 

@@ -10,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The setting at this path, or NULL; its defaults have no line. */
-static const config_setting_t *__attribute__((format(printf, 2, 3)))
-setting_at(const config_t *tree, const char *fmt, ...)
+const config_setting_t *conf_setting_at(const config_t *tree, const char *fmt, ...)
 {
 	char path[128];
 	va_list args;
@@ -40,7 +38,7 @@ static void check_listen(struct conf_ctx *ctx, const struct conf *c, const confi
 		while (j < i && !endpoint_covers(c->listen[j], c->listen[i]))
 			j++;
 		if (j < i)
-			conf_fail(ctx, setting_at(tree, "listen.[%zu]", i),
+			conf_fail(ctx, conf_setting_at(tree, "listen.[%zu]", i),
 				  "%s is already covered by %s; take one of them out",
 				  endpoint_text(c->listen[i], text),
 				  endpoint_text(c->listen[j], other));
@@ -51,7 +49,7 @@ static void check_listen(struct conf_ctx *ctx, const struct conf *c, const confi
 
 static void check_auth(struct conf_ctx *ctx, const struct conf *c, const config_t *tree)
 {
-	const config_setting_t *s = setting_at(tree, "ppp.auth");
+	const config_setting_t *s = conf_setting_at(tree, "ppp.auth");
 	const unsigned no_keys = CONF_AUTH_PAP | CONF_AUTH_CHAP;
 
 	if (c->ppp.mppe == CONF_MPPE_REQUIRE && c->ppp.auth & no_keys)
@@ -59,8 +57,11 @@ static void check_auth(struct conf_ctx *ctx, const struct conf *c, const config_
 			  "take them out, or set ppp.mppe = \"allow\"");
 	else if (c->ppp.auth & CONF_AUTH_PAP)
 		conf_warn(ctx, s, "\"pap\" sends passwords in clear text");
-	if (!c->aaa.users)
-		conf_warn(ctx, setting_at(tree, "aaa"), "aaa.users names no file; nobody can log in");
+	if (!c->aaa.users && c->aaa.method == CONF_METHOD_LOCAL)
+		conf_warn(ctx, conf_setting_at(tree, "aaa"), "aaa.users names no file; nobody can log in");
+	else if (!c->aaa.users && c->aaa.method == CONF_METHOD_RADIUS_LOCAL)
+		conf_warn(ctx, conf_setting_at(tree, "aaa"),
+			  "aaa.users names no file; nobody can log in when no RADIUS server answers");
 }
 
 /* --- pools --- */
@@ -112,7 +113,7 @@ static void overlap_fail(struct conf_ctx *ctx, const config_t *tree, const struc
 	uint32_t first = a->range.first > b->range.first ? a->range.first : b->range.first;
 	char text[ADDR_TEXT];
 
-	conf_fail(ctx, setting_at(tree, "pools.[%zu].ranges.[%zu]", late->pool, late->index),
+	conf_fail(ctx, conf_setting_at(tree, "pools.[%zu].ranges.[%zu]", late->pool, late->index),
 		  "overlaps pools[%zu].ranges[%zu] at %s; an address may be in one range only", early->pool,
 		  early->index, addr_text(first, text));
 }
@@ -169,14 +170,14 @@ static void check_local(struct conf_ctx *ctx, const struct conf *c, const struct
 
 static void check_locals(struct conf_ctx *ctx, const struct conf *c, const config_t *tree, const struct spans *spans)
 {
-	check_local(ctx, c, spans, setting_at(tree, "ppp.local"), c->ppp.local);
+	check_local(ctx, c, spans, conf_setting_at(tree, "ppp.local"), c->ppp.local);
 	for (size_t i = 0; i < c->npools; i++) {
-		const config_setting_t *local = setting_at(tree, "pools.[%zu].local", i);
+		const config_setting_t *local = conf_setting_at(tree, "pools.[%zu].local", i);
 
 		if (local)
 			check_local(ctx, c, spans, local, c->pools[i].local);
-		else if (!c->pools[i].local && config_setting_is_group(setting_at(tree, "pools.[%zu]", i)))
-			conf_fail_in(ctx, setting_at(tree, "pools.[%zu]", i), "local",
+		else if (!c->pools[i].local && config_setting_is_group(conf_setting_at(tree, "pools.[%zu]", i)))
+			conf_fail_in(ctx, conf_setting_at(tree, "pools.[%zu]", i), "local",
 				     "is missing; give the address of our end of the links, here or as ppp.local");
 	}
 }
@@ -194,7 +195,7 @@ static void check_pool_names(struct conf_ctx *ctx, const struct conf *c, const c
 		while (j < i && !same_name(&c->pools[i], &c->pools[j]))
 			j++;
 		if (j < i)
-			conf_fail(ctx, setting_at(tree, "pools.[%zu].name", i),
+			conf_fail(ctx, conf_setting_at(tree, "pools.[%zu].name", i),
 				  "pools[%zu] has the name \"%s\" already; give another one", j, c->pools[i].name);
 	}
 }
@@ -209,14 +210,14 @@ static void check_sizes(struct conf_ctx *ctx, const struct conf *c, const config
 			if (p->ranges[j].first <= p->ranges[j].last)
 				n += p->ranges[j].last - p->ranges[j].first + 1;
 		if (n > CONF_POOL_SIZE_MAX)
-			conf_fail(ctx, setting_at(tree, "pools.[%zu].ranges", i),
+			conf_fail(ctx, conf_setting_at(tree, "pools.[%zu].ranges", i),
 				  "have more than %u addresses together; make them smaller", CONF_POOL_SIZE_MAX);
 	}
 }
 
 static void check_channels(struct conf_ctx *ctx, const struct conf *c, const config_t *tree, const struct spans *spans)
 {
-	const config_setting_t *s = setting_at(tree, "max_channels");
+	const config_setting_t *s = conf_setting_at(tree, "max_channels");
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < spans->n; i++)
@@ -232,7 +233,7 @@ static void check_pools(struct conf_ctx *ctx, const struct conf *c, const config
 	size_t failed = ctx->failed;
 	struct spans spans;
 
-	if (!c->npools && !c->ppp.local && !setting_at(tree, "pools") && !setting_at(tree, "ppp.local"))
+	if (!c->npools && !c->ppp.local && !conf_setting_at(tree, "pools") && !conf_setting_at(tree, "ppp.local"))
 		conf_fail_in(ctx, config_root_setting(tree), "pools",
 			     "is missing; give a pool, or ppp.local when every user has an address of their own");
 	if (spans_new(&spans, c) < 0) {
@@ -253,4 +254,5 @@ void conf_check(struct conf_ctx *ctx, const struct conf *c, const config_t *tree
 	check_listen(ctx, c, tree);
 	check_auth(ctx, c, tree);
 	check_pools(ctx, c, tree);
+	conf_check_radius(ctx, c, tree);
 }

@@ -215,6 +215,8 @@ static void groups_read(struct conf_ctx *ctx, const struct conf_key *key, const 
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *element = config_setting_get_elem(s, (unsigned)i);
 
+		if (elements->init)
+			elements->init(*list + (size_t)i * elements->size);
 		if (config_setting_is_group(element))
 			conf_walk(ctx, elements->keys, element, *list + (size_t)i * elements->size);
 		else

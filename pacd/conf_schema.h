@@ -41,7 +41,7 @@ struct conf_key {
 	const char *name; /* NULL ends a table */
 	const struct conf_type *type;
 	size_t offset, size; /* of the value */
-	size_t count;        /* offset of the number of elements, for lists; of the flag, for a hash */
+	size_t count;        /* offset of the number of elements, for lists; of the flag, for a hash; see `server` */
 	int64_t min, max;    /* of the number, or of a text's length */
 	const void *arg;     /* words, table of a group, or struct conf_elements */
 	bool required;
@@ -51,6 +51,7 @@ struct conf_key {
 struct conf_elements {
 	const struct conf_key *keys;
 	size_t size; /* of one element */
+	void (*init)(void *element); /* sets its defaults in zeroed memory; NULL: zeros are */
 };
 
 /* A value at `member` of struct `type_`; what else it needs follows as designated initializers. */
@@ -63,13 +64,16 @@ extern const struct conf_type conf_type_uint;    /* whole number: min..max */
 extern const struct conf_type conf_type_seconds; /* whole or fractional seconds into milliseconds: min..max */
 extern const struct conf_type conf_type_flag;    /* true or false */
 extern const struct conf_type conf_type_word;    /* arg: words; the value is the index */
-extern const struct conf_type conf_type_choice;  /* arg: words; the value is a copy of the text */
 extern const struct conf_type conf_type_wordset; /* arg: words; the value is a set of bits 1 << index, not empty */
 extern const struct conf_type conf_type_mode;    /* "0660" */
 extern const struct conf_type conf_type_path;    /* absolute; up to max octets */
 extern const struct conf_type conf_type_name;    /* letters, digits, "_", "." and "-"; up to max octets */
 extern const struct conf_type conf_type_login;   /* any text without control characters; up to max octets */
 extern const struct conf_type conf_type_secret;  /* UTF-8; up to max octets */
+extern const struct conf_type conf_type_octets;  /* a secret of any octets but NUL; up to max */
+extern const struct conf_type conf_type_shown;   /* likewise, but printed: for the root part's text alone */
+extern const struct conf_type conf_type_texts;   /* texts without control characters, each up to max octets */
+extern const struct conf_type conf_type_server;  /* host name or address as text; `count`: of its sockaddr_storage */
 extern const struct conf_type conf_type_hash;    /* 32 hexadecimal digits into 16 octets; the flag is at `count` */
 extern const struct conf_type conf_type_host;    /* host name into an array of char */
 extern const struct conf_type conf_type_addr;    /* of a host */
@@ -77,6 +81,9 @@ extern const struct conf_type conf_type_addrs;   /* array of CONF_DNS addresses 
 extern const struct conf_type conf_type_ranges;
 extern const struct conf_type conf_type_pool;    /* ranges to hand out: hosts only, no network or broadcast address */
 extern const struct conf_type conf_type_listen;
+extern const struct conf_type conf_type_nas4;    /* of this host: no link-local one, loopback as well */
+extern const struct conf_type conf_type_nas6;    /* likewise, IPv6, a sockaddr_storage */
+extern const struct conf_type conf_type_udp;     /* IPv4 or IPv6 with port as sockaddr_storage; up to max; min: port */
 extern const struct conf_type conf_type_group;
 extern const struct conf_type conf_type_groups;  /* arg: struct conf_elements; up to max of them */
 
@@ -101,6 +108,28 @@ void conf_walk_print(FILE *out, const struct conf_key *keys, const void *base, u
 /* A peer-visible or user-given text in quotes and short, for messages. */
 char *conf_quote(char quoted[CONF_QUOTE], const char *text);
 
+/* --- conf_types.c, conf_types_addr.c, conf_types_net.c --- */
+
+/* In double quotes, as libconfig reads it. */
+void conf_string_print(FILE *out, const char *text);
+/* Room for all elements of this list, zeroed, in place of what was there; NULL with an error added. */
+void *conf_list_new(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base,
+		    size_t size, int max);
+void conf_list_clear(const struct conf_key *key, void *base);
+/* What is wrong with a text that should be a host's name or address, or NULL. */
+const char *conf_host_complaint(const char *text);
+#define CONF_SOCKADDR_TEXT 64
+/* "192.0.2.1:1812", "[2001:db8::1]:1812"; without a port where that is 0. */
+char *conf_sockaddr_text(const struct sockaddr_storage *ss, unsigned port, char text[CONF_SOCKADDR_TEXT]);
+
+/* --- conf_radius.c --- */
+
+extern const struct conf_key conf_radius_keys[]; /* of struct conf */
+/* What holds where nothing is given; false without memory. */
+bool conf_radius_default(struct conf *c);
+/* What follows from other settings; false without memory. */
+bool conf_radius_derive(struct conf *c);
+
 /* --- conf_suggest.c --- */
 
 /* What the writer may have meant by a name that is no setting of this group, as a hint for the message. */
@@ -120,7 +149,19 @@ void conf_text_clear(config_t *tree);
 
 /* What one setting alone can't tell: overlaps, contradictions, doubtful combinations. */
 void conf_check(struct conf_ctx *ctx, const struct conf *c, const config_t *tree);
+/* The setting at this path, or NULL; its defaults have no line. */
+const config_setting_t *conf_setting_at(const config_t *tree, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* An address of a network, of loopback, or of a group is no address for a host. */
 bool conf_addr_usable(uint32_t addr);
+
+/* --- conf_check_radius.c --- */
+
+void conf_check_radius(struct conf_ctx *ctx, const struct conf *c, const config_t *tree);
+/* What is doubtful about a shared secret (RAD-57), or NULL. */
+const char *conf_secret_doubt(const char *secret);
+/* Of a server asked in the same role twice, or a client given twice: the earlier one, or `i`. */
+size_t conf_server_twin(const struct conf_radius *r, size_t i);
+size_t conf_client_twin(const struct conf_radius_das *d, size_t i);
 
 #endif

@@ -214,7 +214,7 @@ static void syntax_fail(struct conf_ctx *ctx, const config_t *tree)
 		hint = "all elements between \"[\" and \"]\" must be of one type, and none of them a group or a list";
 	else if (!strcmp(text, "memory exhausted")) {
 		text = "brackets within brackets go too deep";
-		hint = "no setting needs more than three levels";
+		hint = "no setting needs more than four levels";
 	}
 	conf_errors_add(ctx->errors, ctx->file, config_error_line(tree) > 0 ? (unsigned)config_error_line(tree) : 0,
 			NULL, "%s; %s", text, hint);

@@ -278,7 +278,7 @@ static void text_read(struct conf_ctx *ctx, const struct conf_key *key, const co
 		text_set(ctx, key, base, text);
 }
 
-static void string_print(FILE *out, const char *text)
+void conf_string_print(FILE *out, const char *text)
 {
 	fputc('"', out);
 	for (; *text; text++) {
@@ -295,22 +295,13 @@ static void string_print(FILE *out, const char *text)
 static void text_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
 {
 	(void)depth;
-	string_print(out, *(char *const *)at(key, base));
+	conf_string_print(out, *(char *const *)at(key, base));
 }
 
 static bool text_present(const struct conf_key *key, const void *base)
 {
 	return *(char *const *)at(key, base) != NULL;
 }
-
-static void choice_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
-{
-	if (word_find(ctx, key, s) >= 0)
-		text_set(ctx, key, base, config_setting_get_string(s));
-}
-
-const struct conf_type conf_type_choice = { .read = choice_read, .print = text_print, .present = text_present,
-					    .clear = text_clear };
 
 static bool has_control(const char *text)
 {
@@ -394,6 +385,12 @@ static const char *secret_check(const struct conf_key *key, const char *text)
 const struct conf_type conf_type_secret = { .read = text_read, .clear = text_clear, .check = secret_check,
 					    .secret = true };
 
+/* RADIUS hashes octets, whatever they stand for. */
+const struct conf_type conf_type_octets = { .read = text_read, .clear = text_clear, .secret = true };
+
+const struct conf_type conf_type_shown = { .read = text_read, .print = text_print, .present = text_present,
+					   .clear = text_clear, .secret = true };
+
 static int digit(char c)
 {
 	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
@@ -440,7 +437,7 @@ static void host_read(struct conf_ctx *ctx, const struct conf_key *key, const co
 static void host_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
 {
 	(void)depth;
-	string_print(out, at(key, base));
+	conf_string_print(out, at(key, base));
 }
 
 static bool host_present(const struct conf_key *key, const void *base)
@@ -450,3 +447,65 @@ static bool host_present(const struct conf_key *key, const void *base)
 
 const struct conf_type conf_type_host = { .read = host_read, .print = host_print, .present = host_present,
 					  .check = name_check };
+
+static const char *server_check(const struct conf_key *key, const char *text)
+{
+	(void)key;
+	return conf_host_complaint(text);
+}
+
+static void server_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
+{
+	char **text = at(key, base);
+
+	text_read(ctx, key, s, base);
+	if (*text)
+		conf_host_parse(*text, (void *)((char *)base + key->count));
+}
+
+const struct conf_type conf_type_server = { .read = server_read, .print = text_print, .present = text_present,
+					    .clear = text_clear, .check = server_check };
+
+/* --- lists of texts --- */
+
+static void texts_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
+{
+	const struct conf_key element = { .type = &conf_type_login, .max = key->max };
+	char **list;
+	size_t n;
+
+	key->type->clear(key, base);
+	list = conf_list_new(ctx, key, s, base, sizeof *list, CONF_LIST_MAX);
+	n = list ? (size_t)config_setting_length(s) : 0;
+	for (size_t i = 0; i < n; i++)
+		text_read(ctx, &element, config_setting_get_elem(s, (unsigned)i), &list[i]);
+}
+
+static size_t texts_count(const struct conf_key *key, const void *base)
+{
+	return *(const size_t *)(const void *)((const char *)base + key->count);
+}
+
+static void texts_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
+{
+	char *const *list = *(char **const *)at(key, base);
+
+	(void)depth;
+	fputs("[", out);
+	for (size_t i = 0; i < texts_count(key, base); i++) {
+		fputs(i ? ", " : " ", out);
+		conf_string_print(out, list[i]);
+	}
+	fputs(" ]", out);
+}
+
+static void texts_clear(const struct conf_key *key, void *base)
+{
+	char **list = *(char ***)at(key, base);
+
+	for (size_t i = 0; i < texts_count(key, base); i++)
+		free(list[i]);
+	conf_list_clear(key, base);
+}
+
+const struct conf_type conf_type_texts = { .read = texts_read, .print = texts_print, .clear = texts_clear };

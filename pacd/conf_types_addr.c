@@ -1,6 +1,6 @@
 /*
  * Kinds of values: addresses, ranges of them, and endpoints.  IPv4 only, as
- * PPTP is (RFC 2637 section 1).
+ * PPTP is (RFC 2637 section 1); what RADIUS may have besides is in conf_types_net.c.
  */
 #include "pacd/conf_schema.h"
 
@@ -131,7 +131,7 @@ static void addrs_print(FILE *out, const struct conf_key *key, const void *base,
 
 const struct conf_type conf_type_addrs = { .read = addrs_read, .print = addrs_print, .present = addr_present };
 
-static void list_clear(const struct conf_key *key, void *base)
+void conf_list_clear(const struct conf_key *key, void *base)
 {
 	void **list = at(key, base);
 
@@ -141,10 +141,10 @@ static void list_clear(const struct conf_key *key, void *base)
 }
 
 /* Makes room for all elements, zeroed: a bad one stays in its place as a hole, so that others keep their number. */
-static void *list_new(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base,
-		      size_t size)
+void *conf_list_new(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base,
+		    size_t size, int max)
 {
-	int n = list_length(ctx, key, s, CONF_LIST_MAX);
+	int n = list_length(ctx, key, s, max);
 	void *list = n < 0 ? NULL : calloc((size_t)n ? (size_t)n : 1, size);
 
 	if (n < 0)
@@ -153,7 +153,7 @@ static void *list_new(struct conf_ctx *ctx, const struct conf_key *key, const co
 		conf_fail_memory(ctx);
 		return NULL;
 	}
-	list_clear(key, base);
+	conf_list_clear(key, base);
 	*(void **)at(key, base) = list;
 	*count_at(key, base) = (size_t)n;
 	return list;
@@ -180,7 +180,7 @@ static int range_get(struct conf_ctx *ctx, const config_setting_t *s, struct add
 
 static void ranges_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
 {
-	struct addr_range *list = list_new(ctx, key, s, base, sizeof *list);
+	struct addr_range *list = conf_list_new(ctx, key, s, base, sizeof *list, CONF_LIST_MAX);
 	size_t n = list ? *count_at(key, base) : 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -203,7 +203,7 @@ static void ranges_print(FILE *out, const struct conf_key *key, const void *base
 	fputs(" ]", out);
 }
 
-const struct conf_type conf_type_ranges = { .read = ranges_read, .print = ranges_print, .clear = list_clear };
+const struct conf_type conf_type_ranges = { .read = ranges_read, .print = ranges_print, .clear = conf_list_clear };
 
 static void pool_range_get(struct conf_ctx *ctx, const config_setting_t *s, struct addr_range *range)
 {
@@ -228,7 +228,7 @@ static void pool_range_get(struct conf_ctx *ctx, const config_setting_t *s, stru
 
 static void pool_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
 {
-	struct addr_range *list = list_new(ctx, key, s, base, sizeof *list);
+	struct addr_range *list = conf_list_new(ctx, key, s, base, sizeof *list, CONF_LIST_MAX);
 	size_t n = list ? *count_at(key, base) : 0;
 
 	if (list && !n)
@@ -237,7 +237,7 @@ static void pool_read(struct conf_ctx *ctx, const struct conf_key *key, const co
 		pool_range_get(ctx, config_setting_get_elem(s, (unsigned)i), &list[i]);
 }
 
-const struct conf_type conf_type_pool = { .read = pool_read, .print = ranges_print, .clear = list_clear };
+const struct conf_type conf_type_pool = { .read = pool_read, .print = ranges_print, .clear = conf_list_clear };
 
 static void endpoint_get(struct conf_ctx *ctx, const config_setting_t *s, struct endpoint *ep)
 {
@@ -255,7 +255,7 @@ static void endpoint_get(struct conf_ctx *ctx, const config_setting_t *s, struct
 
 static void listen_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
 {
-	struct endpoint *list = list_new(ctx, key, s, base, sizeof *list);
+	struct endpoint *list = conf_list_new(ctx, key, s, base, sizeof *list, CONF_LIST_MAX);
 	size_t n = list ? *count_at(key, base) : 0;
 
 	if (list && !n)
@@ -276,4 +276,4 @@ static void listen_print(FILE *out, const struct conf_key *key, const void *base
 	fputs(" ]", out);
 }
 
-const struct conf_type conf_type_listen = { .read = listen_read, .print = listen_print, .clear = list_clear };
+const struct conf_type conf_type_listen = { .read = listen_read, .print = listen_print, .clear = conf_list_clear };

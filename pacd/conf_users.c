@@ -31,7 +31,7 @@ static const struct conf_key user_keys[] = {
 	{ 0 },
 };
 
-static const struct conf_elements user_elements = { user_keys, sizeof(struct conf_user) };
+static const struct conf_elements user_elements = { user_keys, sizeof(struct conf_user), NULL };
 
 static const struct conf_key root_keys[] = {
 	CONF_KEY("users", groups, struct conf_users, list, .count = offsetof(struct conf_users, n),

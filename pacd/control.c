@@ -40,6 +40,7 @@ struct session_walk {
 static void tell_session(void *arg, const struct session_view *v)
 {
 	const struct session_walk *walk = arg;
+	char class_hex[CONTROL_CLASS_HEX];
 	struct ctl_session s = {
 		.id = v->id, .connection = v->conn, .call_id = v->call_id, .peer_call_id = v->peer_call_id,
 		.serial = v->serial, .peer = v->peer, .local_addr = v->local_addr, .user = v->user,
@@ -52,6 +53,7 @@ static void tell_session(void *arg, const struct session_view *v)
 		.send_accm = v->send_accm, .receive_accm = v->receive_accm,
 	};
 
+	control_session_radius(v, &s, class_hex);
 	walk->fn(walk->arg, &s);
 }
 
@@ -169,6 +171,9 @@ const struct ctl_provider pacd_ctl_provider = {
 	.each_connection = show_connections,
 	.pool = show_pool,
 	.totals = show_totals,
+	.radius = control_show_radius,
+	.accounting = control_show_accounting,
+	.test_radius = control_test_radius,
 	.config = show_config,
 	.disconnect_session = disconnect_session,
 	.disconnect_user = disconnect_user,

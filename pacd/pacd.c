@@ -22,12 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRMWARE 1
-#define VENDOR "pacd"
+#define ACCOUNTING_STOP_MS 5000
 
 /* --- start --- */
 
-static void fail(struct pacd *p, const char *what, int error, const char *hint)
+void pacd_fail(struct pacd *p, const char *what, int error, const char *hint)
 {
 	log_error("start-failed", "what=%s error=\"%s\" hint=\"%s\"", what, strerror(error), hint);
 	p->exit_code = EXIT_FAILURE;
@@ -51,27 +50,12 @@ static void serving(struct pacd *p)
 	}
 }
 
-static void configure_conns(struct pacd *p)
-{
-	const struct conf *c = p->conf;
-	struct conn_settings settings = {
-		.timers = c->timers,
-		.self = { .max_channels = (uint16_t)c->max_channels, .firmware = FIRMWARE, .accept_minor = true },
-		.connections = c->limits.connections, .connections_per_peer = c->limits.connections_per_peer,
-		.pending = c->limits.pending, .pending_per_peer = c->limits.pending_per_peer,
-		.one_per_peer = c->one_connection_per_peer,
-	};
-
-	memcpy(settings.self.host, c->hostname, sizeof settings.self.host);
-	msg_text_set(settings.self.vendor, sizeof settings.self.vendor, VENDOR);
-	conns_configure(p->conns, &settings);
-}
-
 static void build_sessions(struct pacd *p)
 {
 	struct session_rooms rooms = {
 		.loop = p->loop, .conns = p->conns, .peers = &p->peers, .datapath = p->datapath,
 		.line_ops = &line_ppp_ops, .lines = p->lines, .pools = p->pools,
+		.radius = p->radius, .acct = p->acct,
 	};
 
 	p->sessions = sessions_new(&rooms);
@@ -90,7 +74,17 @@ static void conn_clear_calls(void *ctx, struct conn *c, enum ctrl_close why)
 	session_conn_handlers.clear_calls(((struct pacd *)ctx)->sessions, c, why);
 }
 
-static const struct conn_handlers conn_handlers = { conn_call, conn_clear_calls };
+static void conn_established(void *ctx, struct conn *c)
+{
+	session_conn_handlers.established(((struct pacd *)ctx)->sessions, c);
+}
+
+static void conn_closed(void *ctx, struct conn *c, enum ctrl_close why)
+{
+	session_conn_handlers.closed(((struct pacd *)ctx)->sessions, c, why);
+}
+
+static const struct conn_handlers conn_handlers = { conn_call, conn_clear_calls, conn_established, conn_closed };
 
 static void line_answered(void *ctx, uint64_t session, int fd, uint32_t pid)
 {
@@ -119,6 +113,35 @@ static void line_closed(void *ctx, uint64_t session)
 	sessions_line_closed(((struct pacd *)ctx)->sessions, session);
 }
 
+/* Also where no server is configured: a reload may bring some. */
+static int build_radius(struct pacd *p)
+{
+	const struct conf_radius *c = &p->conf->radius;
+	struct radius_nas nas;
+	int spool = p->spool_fd;
+
+	aaa_nas(&nas, c);
+	p->radius = radius_client_new(p->loop, c);
+	if (!p->radius)
+		return -ENOMEM;
+	p->spool_fd = -1;
+	p->acct = acct_new(p->loop, p->radius, c, spool, &nas);
+	return p->acct ? 0 : -ENOMEM;
+}
+
+/* Once there are sessions to ask. */
+static int build_das(struct pacd *p)
+{
+	struct radius_nas nas;
+
+	aaa_nas(&nas, &p->conf->radius);
+	p->das = das_new(p->loop, &session_das, p->sessions);
+	if (!p->das)
+		return -ENOMEM;
+	das_configure(p->das, &p->conf->radius.das, &nas);
+	return 0;
+}
+
 static int build_rooms(struct pacd *p)
 {
 	p->datapath = datapath_raw_new(p->loop, p->gre_fds, p->conf->workers, line_closed, p);
@@ -127,13 +150,13 @@ static int build_rooms(struct pacd *p)
 	p->pools = pools_new(p->conf);
 	p->conns = conns_new(p->loop, &conn_handlers, p, &p->peers);
 	p->lines = line_ppp_new(p->loop, p->priv, &line_handlers, p);
-	if (!p->pools || !p->conns || !p->lines)
+	if (!p->pools || !p->conns || !p->lines || build_radius(p) < 0)
 		return -ENOMEM;
 	build_sessions(p);
-	if (!p->sessions)
+	if (!p->sessions || build_das(p) < 0)
 		return -ENOMEM;
 	line_ppp_set_generation(p->lines, p->generation);
-	configure_conns(p);
+	pacd_configure_conns(p);
 	return 0;
 }
 
@@ -141,23 +164,25 @@ static void open_one(struct pacd *p, enum priv_socket socket, unsigned index)
 {
 	p->opens_due++;
 	if (priv_client_open(p->priv, p->generation, socket, index) < 0)
-		fail(p, "request", ENOMEM, "");
+		pacd_fail(p, "request", ENOMEM, "");
 }
 
 /* Data path and control socket first: no peer is kept waiting behind a listening socket. */
-static void open_inner(struct pacd *p)
+void pacd_open_inner(struct pacd *p)
 {
 	p->gre_fds = calloc(p->conf->workers, sizeof *p->gre_fds);
 	p->listeners = calloc(p->conf->nlisten, sizeof *p->listeners);
 	p->nlisteners = p->conf->nlisten;
 	if (!p->gre_fds || !p->listeners) {
-		fail(p, "memory", ENOMEM, "");
+		pacd_fail(p, "memory", ENOMEM, "");
 		return;
 	}
 	for (unsigned i = 0; i < p->conf->workers; i++)
 		open_one(p, PRIV_SOCKET_GRE, i);
 	open_one(p, PRIV_SOCKET_GUARD, 0);
 	open_one(p, PRIV_SOCKET_CONTROL, 0);
+	if (pacd_spool_wanted(p->conf))
+		open_one(p, PRIV_SOCKET_SPOOL, 0);
 }
 
 static void open_listeners(struct pacd *p)
@@ -190,6 +215,9 @@ static void take_socket(struct pacd *p, const struct priv_opened *m, int fd)
 		if (p->ctl)
 			pacd_ctl_permission(p);
 		break;
+	case PRIV_SOCKET_SPOOL:
+		p->spool_fd = fd;
+		break;
 	case PRIV_SOCKET_LISTEN:
 		p->listeners[m->index] = listener_new(p->loop, fd, peer_allowed, accepted, p);
 		break;
@@ -205,16 +233,23 @@ static void open_failed(struct pacd *p, const struct priv_opened *m)
 	switch (m->socket) {
 	case PRIV_SOCKET_LISTEN:
 		snprintf(what, sizeof what, "listen address=%s", endpoint_text(p->conf->listen[m->index], address));
-		fail(p, what, m->error, m->error == EADDRINUSE ? "another program has this port, see ss -ltnp" :
+		pacd_fail(p, what, m->error, m->error == EADDRINUSE ? "another program has this port, see ss -ltnp" :
 		     "the address must be one of this machine's, see ip address");
 		break;
 	case PRIV_SOCKET_CONTROL:
-		fail(p, "control_socket", m->error, m->error == EADDRINUSE ? "another pacd is running on this control_socket" :
+		pacd_fail(p, "control_socket", m->error, m->error == EADDRINUSE ? "another pacd is running on this control_socket" :
 		     "its folder must be root's and closed to the writing of others");
 		break;
 	default:
-		fail(p, "gre", m->error, "raw sockets need CAP_NET_RAW");
+		pacd_fail(p, "gre", m->error, "raw sockets need CAP_NET_RAW");
 	}
+}
+
+/* Accounting goes on without: what no server has taken is then lost with the process. */
+static void spool_failed(const struct pacd *p, int error)
+{
+	log_error("spool", "folder=%s error=\"%s\" hint=\"it must be user %s's own, with mode 700; until then what no "
+		  "server has taken is in memory only\"", p->conf->radius.acct.spool, strerror(error), p->conf->user);
 }
 
 static void on_opened(void *ctx, const struct priv_opened *m, int fd)
@@ -222,11 +257,14 @@ static void on_opened(void *ctx, const struct priv_opened *m, int fd)
 	struct pacd *p = ctx;
 	int r;
 
-	if (m->error) {
+	if (m->error && m->socket != PRIV_SOCKET_SPOOL) {
 		open_failed(p, m);
 		return;
 	}
-	take_socket(p, m, fd);
+	if (m->error)
+		spool_failed(p, m->error);
+	else
+		take_socket(p, m, fd);
 	if (--p->opens_due || p->phase != PACD_STARTING)
 		return;
 	if (p->sessions) {
@@ -235,193 +273,9 @@ static void on_opened(void *ctx, const struct priv_opened *m, int fd)
 	}
 	r = build_rooms(p);
 	if (r < 0)
-		fail(p, "rooms", -r, "memory or threads are short");
+		pacd_fail(p, "rooms", -r, "memory or threads are short");
 	else
 		open_listeners(p);
-}
-
-/* --- configuration --- */
-
-/* The file's text, NUL-terminated, or NULL. */
-static char *read_copy(int fd, size_t *len)
-{
-	struct stat st;
-	char *text;
-
-	if (fstat(fd, &st) < 0 || st.st_size < 0 || st.st_size > CONF_FILE_MAX)
-		return NULL;
-	*len = (size_t)st.st_size;
-	text = malloc(*len + 1);
-	if (!text)
-		return NULL;
-	if (pread(fd, text, *len, 0) != st.st_size) {
-		free(text);
-		return NULL;
-	}
-	text[*len] = '\0';
-	return text;
-}
-
-static struct conf *parse_conf(const char *file, int fd, struct conf_errors *errors)
-{
-	size_t len;
-	char *text = read_copy(fd, &len);
-	struct conf *c = text ? conf_parse(file, text, len, errors) : NULL;
-
-	free(text);
-	return c;
-}
-
-static struct conf_users *parse_users(int fd, const struct conf *c, struct conf_errors *errors)
-{
-	size_t len;
-	char *text = read_copy(fd, &len);
-	struct conf_users *u = text ? conf_users_parse(c->aaa.users ? c->aaa.users : "users", text, len, c, errors) : NULL;
-
-	if (text)
-		explicit_bzero(text, len);
-	free(text);
-	return u;
-}
-
-static void log_errors(const struct conf_errors *errors)
-{
-	for (size_t i = 0; i < errors->n; i++)
-		log_error("configuration", "error=\"%s\"", errors->list[i]);
-}
-
-static void log_warnings(const struct conf_errors *warnings)
-{
-	for (size_t i = 0; i < warnings->n; i++)
-		log_warn("configuration", "warning=\"%s\"", warnings->list[i]);
-}
-
-/* What cannot change under a running daemon is said, not silently ignored. */
-static void log_restart_needed(const struct conf *old, const struct conf *new)
-{
-	bool listen_same = old->nlisten == new->nlisten &&
-			   !memcmp(old->listen, new->listen, old->nlisten * sizeof *old->listen);
-
-	if (!listen_same)
-		log_warn("restart-needed", "key=listen");
-	if (strcmp(old->user, new->user))
-		log_warn("restart-needed", "key=user");
-	if (strcmp(old->control.path, new->control.path))
-		log_warn("restart-needed", "key=control_socket");
-	if (old->workers != new->workers)
-		log_warn("restart-needed", "key=workers");
-}
-
-static void apply(struct pacd *p, struct conf *conf, struct conf_users *users, uint32_t generation)
-{
-	struct conf *old = p->conf;
-	struct conf_users *old_users = p->users;
-
-	p->conf = conf;
-	p->users = users;
-	p->generation = generation;
-	log_open("pacd", p->detach ? log_target_detached(conf->log_target) : conf->log_target, conf->log_level);
-	log_warnings(&conf->warnings);
-	if (users)
-		log_warnings(&users->warnings);
-	if (!old)
-		return;
-	log_restart_needed(old, conf);
-	sessions_configure(p->sessions, conf, users);
-	line_ppp_set_generation(p->lines, generation);
-	configure_conns(p);
-	pacd_ctl_permission(p);
-	conf_free(old);
-	conf_users_free(old_users);
-}
-
-static void reload_done(struct pacd *p, const char *errors)
-{
-	p->last_reload = (int64_t)time(NULL);
-	p->last_reload_result = errors ? "refused" : "ok";
-	p->reloading = false;
-	stats_add(errors ? STATS_RELOADS_REFUSED : STATS_RELOADS);
-	if (errors)
-		log_error("reload-refused", "generation=%u hint=\"the configuration before it stays\"", p->generation);
-	else
-		log_info("reloaded", "generation=%u max_channels=%u users=%zu", p->generation, p->conf->max_channels,
-			 p->users ? p->users->n : 0);
-	if (p->ctl && p->reload_client)
-		ctl_finish_reload(p->ctl, p->reload_client, p->generation, errors);
-	p->reload_client = 0;
-}
-
-static void conf_refused(struct pacd *p, int errors_fd)
-{
-	size_t len = 0;
-	char *text = errors_fd >= 0 ? read_copy(errors_fd, &len) : NULL;
-
-	reload_done(p, text ? text : "the files could not be taken over; see the log");
-	free(text);
-}
-
-/* Both parts parse the same bytes with the same code: what the root part took parses here. */
-static bool conf_taken(struct pacd *p, const struct priv_conf *m, int conf_fd, int users_fd)
-{
-	struct conf_errors errors;
-	struct conf *conf;
-	struct conf_users *users = NULL;
-	bool ok;
-
-	conf_errors_init(&errors);
-	conf = parse_conf(p->conf_file, conf_fd, &errors);
-	if (conf && users_fd >= 0)
-		users = parse_users(users_fd, conf, &errors);
-	ok = conf && (users_fd < 0 || users) && (!p->pools || pools_reload(p->pools, conf) == 0);
-	log_errors(&errors);
-	conf_errors_clear(&errors);
-	if (ok) {
-		apply(p, conf, users, m->generation);
-	} else {
-		conf_users_free(users);
-		conf_free(conf);
-	}
-	priv_client_conf_taken(p->priv, m->generation, ok);
-	return ok;
-}
-
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
-static void on_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd)
-{
-	struct pacd *p = ctx;
-	bool first = !p->conf, ok;
-
-	p->detach = m->detach;
-	ok = m->ok && conf_taken(p, m, conf_fd, users_fd);
-	if (!first && ok)
-		reload_done(p, NULL);
-	else if (!first)
-		conf_refused(p, errors_fd);
-	else if (!ok)
-		fail(p, "configuration", EINVAL, "see the lines before");
-	else
-		open_inner(p);
-	close_fd(conf_fd);
-	close_fd(users_fd);
-	close_fd(errors_fd);
-}
-
-int pacd_reload(struct pacd *p)
-{
-	int r;
-
-	if (p->phase != PACD_SERVING)
-		return -ESHUTDOWN;
-	if (p->reloading)
-		return -EBUSY;
-	r = priv_client_reload(p->priv);
-	p->reloading = r == 0;
-	return r;
 }
 
 /* --- drain and stop --- */
@@ -453,13 +307,24 @@ static void on_drain_over(struct ev_loop *loop, struct ev_timer *w, int revents)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+static void on_accounted(void *ctx)
+{
+	struct pacd *p = ctx;
+
+	ev_break(p->loop, EVBREAK_ALL);
+}
+
+/* All calls are over; their last records and Accounting-Off have a moment of their own (RAD-66). */
 static void on_drained(struct ev_loop *loop, struct ev_prepare *w, int revents)
 {
 	struct pacd *p = w->data;
 
 	(void)revents;
-	if (!sessions_count(p->sessions) && !conns_count(p->conns) && !line_ppp_count(p->lines))
-		ev_break(loop, EVBREAK_ALL);
+	if (sessions_count(p->sessions) || conns_count(p->conns) || line_ppp_count(p->lines))
+		return;
+	ev_prepare_stop(loop, w);
+	ev_timer_stop(loop, &p->drain);
+	acct_stop(p->acct, ACCOUNTING_STOP_MS, on_accounted, p);
 }
 
 /* CDN for every call, Stop-Control-Connection-Request for every connection, then wait for both (CC-09). */
@@ -505,7 +370,7 @@ static void on_exited(void *ctx, const struct priv_exited *m)
 }
 
 static const struct priv_handlers priv_handlers = {
-	.conf = on_conf,
+	.conf = pacd_on_conf,
 	.opened = on_opened,
 	.started = on_started,
 	.exited = on_exited,
@@ -530,7 +395,7 @@ static int pacd_init(struct pacd *p)
 	p->loop = ev_loop_new(EVFLAG_AUTO);
 	if (!p->loop)
 		return -1;
-	p->guard_fd = -1;
+	p->guard_fd = p->spool_fd = -1;
 	p->since = mono_now();
 	peers_init(&p->peers);
 	ev_timer_init(&p->drain, on_drain_over, 0, 0);
@@ -553,11 +418,16 @@ static void pacd_clear(struct pacd *p)
 	line_ppp_free(p->lines);
 	if (p->datapath)
 		p->datapath->ops->free(p->datapath);
+	das_free(p->das);
 	sessions_free(p->sessions);
+	acct_free(p->acct);
+	radius_client_free(p->radius);
+	dictionary_free(p->dictionary);
 	pools_free(p->pools);
 	priv_client_free(p->priv);
 	peers_clear(&p->peers);
-	close_fd(p->guard_fd);
+	pacd_close_fd(p->guard_fd);
+	pacd_close_fd(p->spool_fd);
 	free(p->gre_fds);
 	conf_users_free(p->users);
 	conf_free(p->conf);

@@ -1,9 +1,10 @@
 /*
- * What pacd.c and control.c share.
+ * What pacd.c, pacd_conf.c and the control files share.
  */
 #ifndef PACD_PACD_INTERNAL_H
 #define PACD_PACD_INTERNAL_H
 
+#include "pacd/aaa/dictionary.h"
 #include "pacd/ctl/ctl.h"
 #include "pacd/line/line_ppp.h"
 #include "pacd/net/listener.h"
@@ -34,11 +35,16 @@ struct pacd {
 	struct line_ppp *lines;
 	struct pools *pools;
 	struct datapath *datapath;
+	struct radius_client *radius;
+	struct acct *acct;
+	struct das *das;
+	struct dictionary *dictionary; /* NULL: numbers are shown */
 	struct sessions *sessions;
 	struct ctl *ctl;
 
 	int *gre_fds; /* while starting: one per worker */
 	int guard_fd;
+	int spool_fd; /* until accounting has it; -1: none */
 	unsigned opens_due; /* sockets that were asked for and have not come */
 
 	struct ev_timer watchdog, drain;
@@ -55,8 +61,24 @@ struct pacd {
 /* control.c: what the control socket shows and does. */
 extern const struct ctl_provider pacd_ctl_provider;
 void pacd_ctl_permission(struct pacd *p);
+/* control_radius.c */
+#define CONTROL_CLASS_HEX 128 /* octets of text for the Class attributes of a session, cut to it */
+int control_test_radius(void *ctx, uint64_t client, const void *user, size_t user_len, const void *password,
+			size_t password_len);
+bool control_show_radius(void *ctx, size_t i, struct radius_server_view *view);
+void control_show_accounting(void *ctx, struct acct_view *acct, struct das_view *das);
+void control_session_radius(const struct session_view *v, struct ctl_session *s, char class_hex[CONTROL_CLASS_HEX]);
 /* pacd.c */
-int pacd_reload(struct pacd *p);
+void pacd_fail(struct pacd *p, const char *what, int error, const char *hint);
+/* Asks the root part for everything but the listening sockets. */
+void pacd_open_inner(struct pacd *p);
 void pacd_drain(struct pacd *p, bool on);
+/* pacd_conf.c */
+void pacd_on_conf(void *ctx, const struct priv_conf *m, const struct priv_conf_fds *fds);
+int pacd_reload(struct pacd *p);
+void pacd_configure_conns(struct pacd *p);
+/* Accounting has somewhere to go, and so something to keep. */
+bool pacd_spool_wanted(const struct conf *c);
+void pacd_close_fd(int fd); /* -1: nothing */
 
 #endif

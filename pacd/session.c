@@ -60,7 +60,7 @@ static void on_closed_for_long(struct session *s)
 {
 	static const struct call_event down = { .type = CALL_EV_LINE_DOWN };
 
-	session_ending(s, LINE_USER);
+	session_ending(s, LINE_USER, RADIUS_CAUSE_LOST_CARRIER);
 	session_event(s, &down);
 }
 
@@ -70,7 +70,7 @@ static void on_deadline(struct session *s, enum session_deadline d)
 
 	switch (d) {
 	case SESSION_DL_DIAL:
-		session_ending(s, LINE_FAULT);
+		session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
 		session_event(s, &time_out);
 		break;
 	case SESSION_DL_NO_GRE:
@@ -83,13 +83,19 @@ static void on_deadline(struct session *s, enum session_deadline d)
 		on_closed_for_long(s);
 		break;
 	case SESSION_DL_ANSWER:
-		session_user_answer_due(s);
+		session_login_answer_due(s);
 		break;
 	case SESSION_DL_LIMIT:
 		session_end(s, LINE_SESSION_TIMEOUT);
 		break;
 	case SESSION_DL_IDLE:
 		session_user_idle_check(s);
+		break;
+	case SESSION_DL_INTERIM:
+		session_acct_interim(s);
+		break;
+	case SESSION_DL_NOTE:
+		session_acct_note(s);
 		break;
 	case SESSION_DEADLINES:
 		break;
@@ -176,6 +182,9 @@ static void session_free(struct session *s)
 {
 	struct sessions *set = s->set;
 
+	session_acct_stop(s); /* the daemon ends and has not waited for its pppd */
+	session_acct_link(s, RADIUS_ACCT_LINK_STOP);
+	session_tunnel_release(s);
 	ev_timer_stop(set->rooms.loop, &s->timer);
 	session_user_release(s);
 	hash_remove(&set->by_id, &s->by_id);
@@ -205,10 +214,12 @@ void session_event(struct session *s, const struct call_event *ev)
 		session_free(s);
 }
 
-void session_ending(struct session *s, enum line_reason reason)
+void session_ending(struct session *s, enum line_reason reason, enum radius_terminate_cause cause)
 {
-	if (!s->ending && s->reason != LINE_AUTH)
+	if (!s->ending && s->reason != LINE_AUTH) {
 		s->reason = reason;
+		s->cause = cause;
+	}
 	s->ending = true;
 }
 
@@ -224,16 +235,31 @@ void session_end(struct session *s, enum line_reason reason)
 
 /* --- what connections and lines tell --- */
 
+/* Ledger section 7: the caller is the PNS, so what it stops is the user's request. */
+enum radius_terminate_cause session_close_cause(enum ctrl_close why)
+{
+	switch (why) {
+	case CTRL_CLOSE_PEER_STOP:
+		return RADIUS_CAUSE_USER_REQUEST;
+	case CTRL_CLOSE_STOPPED:
+	case CTRL_CLOSE_STOP_TIMEOUT:
+		return RADIUS_CAUSE_ADMIN_REBOOT;
+	case CTRL_CLOSE_FAULT:
+		return RADIUS_CAUSE_PORT_ERROR;
+	default:
+		return RADIUS_CAUSE_LOST_CARRIER;
+	}
+}
+
 static void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why)
 {
 	static const struct call_event lost = { .type = CALL_EV_CTRL_LOST };
 
 	(void)ctx;
-	(void)why;
 	list_each(at, conn_calls(c)) {
 		struct session *s = list_entry(at, struct session, conn_link);
 
-		session_ending(s, LINE_PEER_LOST);
+		session_ending(s, LINE_PEER_LOST, session_close_cause(why));
 		session_event(s, &lost);
 	}
 }
@@ -241,6 +267,8 @@ static void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why)
 const struct conn_handlers session_conn_handlers = {
 	.call = session_call_message,
 	.clear_calls = on_clear_calls,
+	.established = session_tunnel_up,
+	.closed = session_tunnel_down,
 };
 
 /* In 1/10 s (section 2.7).  It seeds an estimate only: what nobody can mean must not overflow. */
@@ -280,7 +308,7 @@ static void on_line_answered(void *ctx, uint64_t id, int fd, uint32_t pid)
 	s->deadlines[SESSION_DL_DIAL] = MONO_NEVER;
 	/* Before the step, since it can fail and since LCP may follow right behind our OCRP (GRE-20). */
 	if (!attach_data(s, fd)) {
-		session_ending(s, LINE_FAULT);
+		session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
 		ev = (struct call_event){ .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_PAC };
 	} else {
 		session_set_deadline(s, SESSION_DL_NO_GRE, mono_add_s(mono_now(), 5));
@@ -296,27 +324,80 @@ static void on_line_failed(void *ctx, uint64_t id, uint8_t result, uint8_t error
 	if (!s)
 		return;
 	s->line_over = true;
-	session_ending(s, LINE_FAULT);
+	session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
 	session_event(s, &ev);
 }
 
 /* What pppd's exit status says of an end that nobody here has asked for. */
-static enum line_reason exit_reason(uint8_t error, int status)
+static enum line_reason exit_reason(int status)
 {
-	if (error)
-		return LINE_FAULT;
-	if (!WIFEXITED(status))
-		return LINE_USER;
-	switch (WEXITSTATUS(status)) {
+	switch (status) {
 	case 10:
 		return LINE_NEGOTIATION;
 	case 11:
 		return LINE_AUTH;
+	case 12:
+		return LINE_IDLE_TIMEOUT;
+	case 13:
+		return LINE_SESSION_TIMEOUT;
 	case 15:
 		return LINE_SILENT;
 	default:
 		return LINE_USER;
 	}
+}
+
+/* Ledger section 7. */
+static enum radius_terminate_cause exit_cause(const struct session *s, int status)
+{
+	if (s->asked_to_end)
+		return RADIUS_CAUSE_USER_REQUEST;
+	switch (status) {
+	case 0:
+		return RADIUS_CAUSE_USER_REQUEST;
+	case 5: /* a signal that was none of ours */
+		return RADIUS_CAUSE_ADMIN_RESET;
+	case 12: /* by options of the administrator's: main's own limits end it with a signal */
+		return RADIUS_CAUSE_IDLE_TIMEOUT;
+	case 13:
+		return RADIUS_CAUSE_SESSION_TIMEOUT;
+	case 14:
+		return RADIUS_CAUSE_CALLBACK;
+	case 15:
+	case 16:
+		return RADIUS_CAUSE_LOST_CARRIER;
+	case 10:
+	case 17:
+		return RADIUS_CAUSE_SERVICE_UNAVAILABLE;
+	case 11:
+	case 19:
+	case 21:
+		return RADIUS_CAUSE_USER_ERROR;
+	case 20: /* maxoctets */
+		return RADIUS_CAUSE_NAS_REQUEST;
+	case 6:
+	case 7:
+	case 8:
+	case 9:
+		return RADIUS_CAUSE_PORT_ERROR;
+	default:
+		return RADIUS_CAUSE_NAS_ERROR;
+	}
+}
+
+void session_note_exit(struct session *s, int status)
+{
+	session_ending(s, exit_reason(status), exit_cause(s, status));
+}
+
+static void note_line_end(struct session *s, uint8_t error, int wait_status)
+{
+	if (!WIFEXITED(wait_status))
+		session_ending(s, error ? LINE_FAULT : LINE_USER, RADIUS_CAUSE_NAS_ERROR);
+	else if (error)
+		session_ending(s, LINE_FAULT, exit_cause(s, WEXITSTATUS(wait_status)));
+	else
+		session_note_exit(s, WEXITSTATUS(wait_status));
 }
 
 static void on_line_down(void *ctx, uint64_t id, uint8_t error, int exit_status)
@@ -327,7 +408,8 @@ static void on_line_down(void *ctx, uint64_t id, uint8_t error, int exit_status)
 	if (!s)
 		return;
 	s->line_over = true;
-	session_ending(s, exit_reason(error, exit_status));
+	note_line_end(s, error, exit_status);
+	session_acct_stop(s); /* for a pppd that has not told its end */
 	session_event(s, &ev);
 }
 
@@ -373,6 +455,7 @@ struct sessions *sessions_new(const struct session_rooms *rooms)
 	hash_init(&set->by_id);
 	hash_init(&set->by_pns);
 	hash_init(&set->by_user);
+	hash_init(&set->tunnels);
 	callid_init(&set->callids);
 	return set;
 }
@@ -381,8 +464,13 @@ void sessions_free(struct sessions *set)
 {
 	if (!set)
 		return;
-	list_each(at, &set->all)
-		session_free(list_entry(at, struct session, link));
+	list_each(at, &set->all) {
+		struct session *s = list_entry(at, struct session, link);
+
+		session_ending(s, LINE_SHUTDOWN, RADIUS_CAUSE_NONE);
+		session_free(s);
+	}
+	session_tunnel_clear(set);
 	hash_clear(&set->by_id);
 	hash_clear(&set->by_pns);
 	hash_clear(&set->by_user);
@@ -395,6 +483,7 @@ void sessions_configure(struct sessions *set, const struct conf *conf, const str
 {
 	set->conf = conf;
 	set->users = users;
+	aaa_nas(&set->nas, &conf->radius);
 }
 
 void sessions_drain(struct sessions *set, bool on)
@@ -416,98 +505,4 @@ unsigned sessions_channels(const struct sessions *set)
 unsigned sessions_count(const struct sessions *set)
 {
 	return set->count;
-}
-
-/* --- views and disconnects --- */
-
-static const char *method_word(uint8_t method)
-{
-	static const char *const words[] = { "", "pap", "chap", "mschap", "mschapv2" };
-
-	return words[method <= PLUGIN_MSCHAPV2 ? method : 0];
-}
-
-static int64_t idle_seconds(const struct session *s)
-{
-	return s->idle_timeout && mono_is_set(s->idle_since) ? mono_diff_us(mono_now(), s->idle_since) / 1000000 : -1;
-}
-
-static void view_fill(struct session *s, struct session_view *v)
-{
-	const struct datapath *d = s->set->rooms.datapath;
-
-	*v = (struct session_view){
-		.id = s->id, .conn = s->conn, .call_id = s->call_id, .peer_call_id = s->ocrq.call_id,
-		.serial = s->ocrq.serial, .peer = s->peer, .local_addr = s->local_addr,
-		.state = s->call_over ? "ending" : call_state_word(s->call.state), .phase = s->phase,
-		.user = s->user, .user_len = s->user_len, .method = method_word(s->method), .pool = s->pool,
-		.ifname = s->link_up.ifname, .datapath = d->ops->name, .address = s->address,
-		.gateway = s->gateway, .mppe_bits = s->link_up.mppe_bits, .started = s->started,
-		.since = s->since, .session_timeout = s->session_timeout, .idle_timeout = s->idle_timeout,
-		.idle_s = idle_seconds(s), .pid = s->pid, .send_accm = s->send_accm,
-		.receive_accm = s->receive_accm, .stats = s->final,
-	};
-	if (s->data_on)
-		d->ops->stats(s->set->rooms.datapath, s->call_id, &v->stats);
-}
-
-void sessions_each(struct sessions *set, void (*each)(void *arg, const struct session_view *v), void *arg)
-{
-	list_each(at, &set->all) {
-		struct session_view v;
-
-		view_fill(list_entry(at, struct session, link), &v);
-		each(arg, &v);
-	}
-}
-
-bool sessions_view(struct sessions *set, uint64_t id, struct session_view *v)
-{
-	struct session *s = session_find(set, id);
-
-	if (s)
-		view_fill(s, v);
-	return s != NULL;
-}
-
-unsigned sessions_disconnect(struct sessions *set, uint64_t id)
-{
-	struct session *s = session_find(set, id);
-
-	if (!s || s->call_over)
-		return 0;
-	session_end(s, LINE_ADMIN);
-	return 1;
-}
-
-unsigned sessions_disconnect_user(struct sessions *set, const void *name, size_t len)
-{
-	unsigned n = 0;
-
-	list_each(at, &set->all) {
-		struct session *s = list_entry(at, struct session, link);
-		bool match = (s->user_len == len && !memcmp(s->user, name, len)) ||
-			     (s->known && strlen(s->account) == len && !memcmp(s->account, name, len));
-
-		if (!match || s->call_over)
-			continue;
-		session_end(s, LINE_ADMIN);
-		n++;
-	}
-	return n;
-}
-
-unsigned sessions_disconnect_peer(struct sessions *set, uint32_t addr)
-{
-	unsigned n = 0;
-
-	list_each(at, &set->all) {
-		struct session *s = list_entry(at, struct session, link);
-
-		if (s->peer.addr != addr || s->call_over)
-			continue;
-		session_end(s, LINE_ADMIN);
-		n++;
-	}
-	return n;
 }

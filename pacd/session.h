@@ -8,6 +8,8 @@
 #define PACD_SESSION_H
 
 #include "pacd/aaa/aaa.h"
+#include "pacd/aaa/acct.h"
+#include "pacd/aaa/das.h"
 #include "pacd/line/line.h"
 #include "pacd/net/conn.h"
 #include "pacd/net/datapath.h"
@@ -25,6 +27,8 @@ struct session_rooms {
 	const struct line_ops *line_ops;
 	void *lines;
 	struct pools *pools;
+	struct radius_client *radius; /* NULL: no servers are ever asked */
+	struct acct *acct;            /* NULL: nothing is accounted */
 };
 
 struct session_view {
@@ -46,6 +50,15 @@ struct session_view {
 	uint32_t pid;
 	uint32_t send_accm, receive_accm;
 	struct datapath_stats stats;
+	/* of RADIUS; NULL, "" or 0: none */
+	const char *session_id, *account, *filter, *rate_limit, *server;
+	enum aaa_authentic by;
+	uint32_t rate_up, rate_down;
+	const uint8_t *class_; /* encoded Class attributes */
+	size_t class_len;
+	unsigned interim;
+	uint64_t interface_id;
+	char routes[512], prefixes[256], delegated[256];
 };
 
 /* NULL without memory. */
@@ -68,6 +81,9 @@ bool sessions_view(struct sessions *s, uint64_t id, struct session_view *v);
 unsigned sessions_disconnect(struct sessions *s, uint64_t id);
 unsigned sessions_disconnect_user(struct sessions *s, const void *name, size_t len);
 unsigned sessions_disconnect_peer(struct sessions *s, uint32_t addr);
+
+/* RFC 5176: what a Disconnect- or CoA-Request does; ctx: struct sessions. */
+extern const struct das_sessions session_das;
 
 /* --- events: called by the rooms, through their handler tables --- */
 

@@ -132,6 +132,8 @@ static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq 
 		log_info("call-request", SESSION_LOG " conn=%llu pns_call=%u serial=%u window=%u suppressed=%u",
 			 SESSION_LOG_ARGS(s, peer), (unsigned long long)s->conn, m->call_id, m->serial, m->window,
 			 suppressed);
+	session_acct_describe(s);
+	session_tunnel_hold(s);
 	session_set_deadline(s, SESSION_DL_DIAL, mono_add_ms(s->since, s->conf->dial_ms));
 	session_event(s, &admitted);
 }
@@ -147,7 +149,7 @@ static void on_ccrq(struct sessions *set, struct conn *c, const struct msg_ccrq 
 		stats_add(STATS_MESSAGES_IGNORED);
 		return;
 	}
-	session_ending(s, LINE_PEER_CLEAR);
+	session_ending(s, LINE_PEER_CLEAR, RADIUS_CAUSE_NONE);
 	if (s->call.state == CALL_WAIT_CS_ANS)
 		conn_reply_done(c); /* the CDN takes the OCRP's place */
 	session_event(s, &clear);
@@ -209,6 +211,7 @@ static void send_ocrp(struct session *s, struct conn *c, const struct call_actio
 	m.ocrp.window = (uint16_t)conf->window;
 	m.ocrp.channel = (uint32_t)s->id;
 	s->connected = ok;
+	session_acct_link(s, ok ? RADIUS_ACCT_LINK_START : RADIUS_ACCT_LINK_REJECT);
 	stats_add(ok ? STATS_CALLS_CONNECTED : STATS_CALLS_FAILED);
 	if (!c)
 		return;
@@ -245,7 +248,7 @@ static void send_cdn(struct session *s, struct conn *c, const struct call_action
 	conn_send(c, &m);
 }
 
-static void dial(struct session *s)
+void session_call_dial(struct session *s)
 {
 	struct sessions *set = s->set;
 	int r = set->rooms.line_ops->dial(set->rooms.lines, s->id, s->peer.addr);
@@ -253,7 +256,7 @@ static void dial(struct session *s)
 
 	s->line_over = r < 0;
 	if (r < 0) {
-		session_ending(s, LINE_FAULT);
+		session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
 		session_event(s, &failed);
 	}
 }
@@ -293,6 +296,9 @@ static void end_call(struct session *s, struct conn *c)
 	if (s->call_over)
 		return;
 	stop_data(s);
+	session_acct_count(s);
+	s->call_seconds = (uint32_t)(mono_diff_us(mono_now(), s->since) / 1000000);
+	session_login_drop(s);
 	s->call_over = true;
 	set->channels--;
 	callid_put(&set->callids, s->call_id, mono_add_s(mono_now(), s->conf->quarantine_s));
@@ -315,7 +321,8 @@ void session_call_act(struct session *s, const struct call_action *a)
 
 	switch (a->type) {
 	case CALL_ACT_DIAL:
-		dial(s);
+		if (!session_check_start(s))
+			session_call_dial(s);
 		break;
 	case CALL_ACT_HANGUP:
 		set->rooms.line_ops->hangup(set->rooms.lines, s->id, s->reason);

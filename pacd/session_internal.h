@@ -1,9 +1,10 @@
 /*
- * What session.c, session_call.c and session_user.c share, and nobody else.
+ * What the session*.c files share, and nobody else.
  */
 #ifndef PACD_SESSION_INTERNAL_H
 #define PACD_SESSION_INTERNAL_H
 
+#include "pacd/aaa/ask.h"
 #include "pacd/net/callid.h"
 #include "pacd/session.h"
 
@@ -16,7 +17,31 @@ enum session_deadline {
 	SESSION_DL_ANSWER,  /* the login's answer is sent, or tried again */
 	SESSION_DL_LIMIT,   /* session_timeout */
 	SESSION_DL_IDLE,    /* look whether there was traffic */
+	SESSION_DL_INTERIM, /* the next Interim-Update */
+	SESSION_DL_NOTE,    /* how it stands goes to the spool */
 	SESSION_DEADLINES
+};
+
+/* What a RADIUS server gave, as far as it outlives the login. */
+struct session_service {
+	char server[AAA_SERVER_TEXT];
+	uint8_t *class_; /* owned; encoded Class attributes */
+	size_t class_len;
+	char user_name[RADIUS_TEXT]; /* for accounting; "": as the peer sent it */
+	char filter[RADIUS_TEXT], rate_limit[RADIUS_TEXT];
+	uint32_t rate_up, rate_down; /* bit/s; 0: none */
+	unsigned interim;            /* seconds, as the server has it; 0: none */
+	bool interim_ordered;        /* by a CoA-Request: goes before ours */
+	uint64_t interface_id;
+	struct plugin_route routes[PLUGIN_ROUTES];
+	unsigned nroutes;
+	struct radius_prefix6 prefixes[RADIUS_PREFIXES], delegated[RADIUS_PREFIXES];
+	unsigned nprefixes, ndelegated;
+	unsigned mtu; /* 0: ours */
+	bool no_vj;
+	uint32_t dns[2], wins[2];
+	enum plugin_mppe mppe;
+	bool mppe_40, mppe_128;
 };
 
 struct session {
@@ -41,6 +66,24 @@ struct session {
 	uint32_t send_accm, receive_accm; /* of the last Set-Link-Info (section 2.15) */
 	struct datapath_stats final; /* once the data path has let go */
 
+	/* what servers are told of it, and asked */
+	struct radius_call radius;
+	struct aaa_exchange *asking;     /* about the call, or about the user; NULL: nothing is */
+	struct radius_grant *call_grant; /* owned: what the call's authorization gave, until the user's comes */
+	struct session_service *service; /* owned; NULL: a local user, or nobody yet */
+	enum aaa_authentic by;
+
+	/* accounting */
+	enum radius_terminate_cause cause; /* the first one noted; NONE: as `reason` says */
+	bool started_acct, stopped_acct;   /* Start, Stop are on their way */
+	bool link_acct;                    /* Link-Start is */
+	bool asked_to_end;                 /* the peer's own LCP Terminate-Request */
+	struct plugin_down counted;        /* pppd's last counters */
+	bool has_counted;
+	struct mono up_since;
+	bool in_tunnel;                    /* counted in its connection's tunnel */
+	uint32_t call_seconds;             /* how long the call was, once it is over */
+
 	/* the line */
 	bool line_over;
 	enum line_reason reason; /* why it ends, or would if its peer or its line ended it now */
@@ -55,10 +98,11 @@ struct session {
 	uint8_t method;
 	uint32_t address, gateway;
 	bool leased;
+	bool peer_chooses;     /* its address comes with the link */
 	char pool[64];
 	unsigned session_timeout, idle_timeout;
 	struct aaa_answer *answer; /* waits to be sent, or for an address */
-	struct mono answer_until;
+	struct mono answer_until, plugin_waits_until;
 
 	/* the link */
 	bool up;
@@ -84,6 +128,8 @@ struct sessions {
 	unsigned channels, count;
 	bool draining;
 	int netlink;
+	struct radius_nas nas;
+	struct hash tunnels; /* of session_tunnel.c */
 	struct log_limit limit_refused, limit_calls;
 };
 
@@ -91,7 +137,11 @@ struct sessions {
 struct session *session_find(struct sessions *set, uint64_t id);
 void session_event(struct session *s, const struct call_event *ev);
 /* The peer or the line ends it: notes why.  The first reason counts, and a refused login explains what follows. */
-void session_ending(struct session *s, enum line_reason reason);
+void session_ending(struct session *s, enum line_reason reason, enum radius_terminate_cause cause);
+/* pppd's exit status, so far or final, where nobody here has asked for the end. */
+void session_note_exit(struct session *s, int status);
+/* Why the calls of a control connection end with it. */
+enum radius_terminate_cause session_close_cause(enum ctrl_close why);
 /* Ends the call (CDN result 3) and the line for a reason of ours. */
 void session_end(struct session *s, enum line_reason reason);
 void session_set_deadline(struct session *s, enum session_deadline d, struct mono at);
@@ -104,14 +154,69 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 void session_call_message(void *ctx, struct conn *c, const struct msg *m);
 void session_call_act(struct session *s, const struct call_action *a);
 void session_call_no_gre(struct session *s);
+void session_call_dial(struct session *s);
 /* From the tables of the living: its ids and its place are free. */
 void session_unlink_call(struct session *s);
 
-/* session_user.c */
+/* session_check.c: may the call be answered (RAD-10 to RAD-13) */
+/* True: a server is asked, and the line is dialled, or the call refused, once it has answered. */
+bool session_check_start(struct session *s);
+
+/* session_login.c: who is it, and what may it have */
+void session_login_auth(struct session *s, const struct plugin_auth *proof);
+void session_login_answer_due(struct session *s);
+const char *session_login_method(uint8_t method); /* "pap", ... */
+/* Nothing is asked any more, and what was answered is wiped. */
+void session_login_drop(struct session *s);
+
+/* session_user.c: address, and what the plugin tells of the link */
 void session_user_plugin(struct session *s, const struct plugin_msg *m);
-void session_user_answer_due(struct session *s);
 void session_user_idle_check(struct session *s);
+/* 0; -EAGAIN: the address will be free in a moment; or -errno. */
+int session_user_lease(struct session *s, const struct aaa_answer *a);
+void session_user_drop_lease(struct session *s);
 /* Takes the session out of the users' table and gives its address back. */
 void session_user_release(struct session *s);
+/* When to look at the counters next. */
+struct mono session_user_idle_look(const struct session *s);
+
+/* session_service.c: what a server's grant gives the link and its scripts */
+/* Takes the values of the answer's grant; 0 or -ENOMEM. */
+int session_service_take(struct session *s, const struct aaa_answer *a);
+void session_service_free(struct session *s);
+/* What a CoA-Request says of Filter-Id, Class, rates and interim. */
+void session_service_change(struct session *s, const struct dynauth_change *c);
+/* The word for the log, or NULL: the grant and the configuration agree about MPPE. */
+const char *session_service_mppe(const struct session *s, const struct aaa_answer *a, enum plugin_mppe *mppe);
+void session_service_fill(const struct session *s, struct plugin_answer *p);
+void session_service_vars(const struct session *s, struct script_vars *vars);
+/* Its routes as text, comma-separated; "" without any. */
+void session_service_routes(const struct session *s, char *text, size_t size);
+void session_service_prefixes(const struct radius_prefix6 *list, unsigned n, char *text, size_t size);
+
+/* session_acct.c: what servers are told (ledger sections 1 and 7) */
+void session_acct_describe(struct session *s);
+void session_acct_up(struct session *s);      /* the link is up for the first time */
+void session_acct_interim(struct session *s);
+void session_acct_note(struct session *s);
+void session_acct_stop(struct session *s);    /* once; nothing without a Start */
+/* The interface's counters while it is there, for a pppd that will not tell them. */
+void session_acct_count(struct session *s);
+/* The interval has changed. */
+void session_acct_arm(struct session *s);
+/* RFC 2867, where configured. */
+void session_acct_link(struct session *s, enum radius_acct_status status);
+/* The interval that holds: the server's or ours; 0: none. */
+unsigned session_acct_interval(const struct session *s);
+
+/* session_tunnel.c: a control connection's records */
+void session_tunnel_up(void *ctx, struct conn *c);
+void session_tunnel_down(void *ctx, struct conn *c, enum ctrl_close why);
+void session_tunnel_hold(struct session *s);
+/* The Acct-Session-Id of the tunnel's own records; NULL: it has none. */
+const char *session_tunnel_id(const struct session *s);
+void session_tunnel_release(struct session *s);
+void session_tunnel_clear(struct sessions *set);
+
 
 #endif

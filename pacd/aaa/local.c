@@ -130,9 +130,10 @@ static const char *proof_check(struct check *k)
 	}
 }
 
-static void accept(const struct conf_user *u, struct aaa_answer *a)
+static void accept_user(const struct conf_user *u, struct aaa_answer *a)
 {
 	a->verdict = AAA_ACCEPT;
+	a->by = AAA_BY_LOCAL;
 	strncat(a->message, "Welcome", sizeof a->message - 1 - strlen(a->message));
 	strncpy(a->account, u->name, sizeof a->account - 1);
 	if (u->pool)
@@ -144,7 +145,7 @@ static void accept(const struct conf_user *u, struct aaa_answer *a)
 	a->idle_timeout = u->idle_timeout;
 }
 
-static void reject(uint8_t method, struct aaa_answer *a)
+static void reject_user(uint8_t method, struct aaa_answer *a)
 {
 	a->verdict = AAA_REJECT;
 	a->has_keys = false;
@@ -165,8 +166,8 @@ void aaa_local_check(const struct conf_users *users, const struct aaa_request *r
 	if (!user)
 		a->reason = "no-such-user";
 	if (!strcmp(a->reason, "ok"))
-		accept(user, a);
+		accept_user(user, a);
 	else
-		reject(rq->proof.method, a);
+		reject_user(rq->proof.method, a);
 	explicit_bzero(&k, sizeof k);
 }

@@ -3,8 +3,9 @@
  *
  * One table from command to handler; a handler asks the provider and writes
  * records.  Owns nothing; must not know sockets, clients, or how anything is shown.
+ * RADIUS is in commands_radius.c.
  */
-#include "pacd/ctl/commands.h"
+#include "pacd/ctl/commands_internal.h"
 
 #include "pacd/stats.h"
 
@@ -13,13 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct run {
-	const struct commands_request *rq;
-	struct ctl_match match;
-	struct ctl_out *out;
-	size_t records;
-};
 
 /* --- values that may be missing --- */
 
@@ -30,7 +24,7 @@ static void out_addr(struct ctl_out *o, const char *key, uint32_t addr)
 	ctl_out_word(o, key, addr ? addr_text(addr, text) : NULL);
 }
 
-static void out_nonzero(struct ctl_out *o, const char *key, uint64_t v)
+void commands_out_nonzero(struct ctl_out *o, const char *key, uint64_t v)
 {
 	if (v)
 		ctl_out_u64(o, key, v);
@@ -38,7 +32,7 @@ static void out_nonzero(struct ctl_out *o, const char *key, uint64_t v)
 		ctl_out_none(o, key);
 }
 
-static void out_string(struct ctl_out *o, const char *key, const char *text)
+void commands_out_string(struct ctl_out *o, const char *key, const char *text)
 {
 	if (text)
 		ctl_out_text(o, key, text, strlen(text));
@@ -72,7 +66,7 @@ static void out_traffic(struct ctl_out *o, const struct datapath_stats *t)
 	ctl_out_u64(o, "acks_received", t->acks_received);
 	ctl_out_u64(o, "ack_timeouts", t->tx_timeouts);
 	ctl_out_u64(o, "send_window", t->window);
-	out_nonzero(o, "rtt_us", t->rtt_us);
+	commands_out_nonzero(o, "rtt_us", t->rtt_us);
 }
 
 /* What came from the line and was no frame: with a pppd behind it mostly text that a program wrote there. */
@@ -94,7 +88,7 @@ static void out_accm(struct ctl_out *o, const char *key, uint32_t accm)
 
 static void out_session(void *arg, const struct ctl_session *s)
 {
-	struct run *r = arg;
+	struct commands_run *r = arg;
 	struct ctl_out *o = r->out;
 
 	r->records++;
@@ -105,7 +99,7 @@ static void out_session(void *arg, const struct ctl_session *s)
 	ctl_out_word(o, "phase", s->phase);
 	out_addr(o, "address", s->inner_remote);
 	out_addr(o, "local_address", s->inner_local);
-	out_string(o, "interface", s->ifname);
+	commands_out_string(o, "interface", s->ifname);
 	out_addr(o, "peer_address", s->peer.addr);
 	ctl_out_u64(o, "peer_port", s->peer.port);
 	out_addr(o, "server_address", s->local_addr);
@@ -115,27 +109,28 @@ static void out_session(void *arg, const struct ctl_session *s)
 	ctl_out_u64(o, "serial", s->serial);
 	ctl_out_word(o, "auth", s->auth);
 	ctl_out_u64(o, "mppe_bits", s->mppe_bits);
-	out_string(o, "pool", s->pool);
+	commands_out_string(o, "pool", s->pool);
 	ctl_out_word(o, "data_path", s->data_path);
-	out_nonzero(o, "pppd_pid", s->pppd > 0 ? (uint64_t)s->pppd : 0);
-	out_nonzero(o, "started_at", s->started_at > 0 ? (uint64_t)s->started_at : 0);
+	commands_out_nonzero(o, "pppd_pid", s->pppd > 0 ? (uint64_t)s->pppd : 0);
+	commands_out_nonzero(o, "started_at", s->started_at > 0 ? (uint64_t)s->started_at : 0);
 	ctl_out_u64(o, "up_s", s->up_s);
 	if (s->has_idle)
 		ctl_out_u64(o, "idle_s", s->idle_s);
 	else
 		ctl_out_none(o, "idle_s");
-	out_nonzero(o, "session_timeout_s", s->session_timeout_s);
-	out_nonzero(o, "idle_timeout_s", s->idle_timeout_s);
+	commands_out_nonzero(o, "session_timeout_s", s->session_timeout_s);
+	commands_out_nonzero(o, "idle_timeout_s", s->idle_timeout_s);
 	out_traffic(o, &s->traffic);
 	out_line_faults(o, &s->traffic);
 	out_accm(o, "send_accm", s->send_accm);
 	out_accm(o, "receive_accm", s->receive_accm);
+	commands_out_given(o, s);
 	ctl_out_end(o);
 }
 
 static void out_connection(void *arg, const struct ctl_connection *c)
 {
-	struct run *r = arg;
+	struct commands_run *r = arg;
 	struct ctl_out *o = r->out;
 
 	r->records++;
@@ -157,11 +152,11 @@ static void out_connection(void *arg, const struct ctl_connection *c)
 	ctl_out_end(o);
 }
 
-static void out_pool(struct run *r, const struct pool_view *v)
+static void out_pool(struct commands_run *r, const struct pool_view *v)
 {
 	r->records++;
 	ctl_out_record(r->out, "pool");
-	out_string(r->out, "name", v->name);
+	commands_out_string(r->out, "name", v->name);
 	ctl_out_u64(r->out, "size", v->size);
 	ctl_out_u64(r->out, "used", v->used);
 	ctl_out_u64(r->out, "reserved", v->reserved);
@@ -169,7 +164,7 @@ static void out_pool(struct run *r, const struct pool_view *v)
 	ctl_out_end(r->out);
 }
 
-static void out_counter(struct run *r, const char *name, const char *detail, uint64_t value, const char *help)
+static void out_counter(struct commands_run *r, const char *name, const char *detail, uint64_t value, const char *help)
 {
 	char full[80];
 
@@ -181,25 +176,25 @@ static void out_counter(struct run *r, const char *name, const char *detail, uin
 	ctl_out_record(r->out, "counter");
 	ctl_out_word(r->out, "name", full);
 	ctl_out_u64(r->out, "value", value);
-	out_string(r->out, "help", help);
+	commands_out_string(r->out, "help", help);
 	ctl_out_end(r->out);
 }
 
 /* --- show --- */
 
-static enum commands_result finish_list(struct run *r)
+enum commands_result commands_finish_list(struct commands_run *r)
 {
 	ctl_out_status(r->out, CTL_OK, "%zu", r->records);
 	return COMMANDS_DONE;
 }
 
-static enum commands_result finish_one(struct run *r)
+enum commands_result commands_finish_one(struct commands_run *r)
 {
 	ctl_out_status(r->out, CTL_OK, "ok");
 	return COMMANDS_DONE;
 }
 
-static enum commands_result run_help(struct run *r)
+static enum commands_result run_help(struct commands_run *r)
 {
 	for (unsigned c = 0; c < CTL_COMMANDS; c++) {
 		const struct ctl_syntax *s = ctl_syntax_get((enum ctl_command)c);
@@ -207,22 +202,22 @@ static enum commands_result run_help(struct run *r)
 
 		r->records++;
 		ctl_out_record(r->out, "command");
-		out_string(r->out, "syntax", ctl_syntax_text((enum ctl_command)c, form));
+		commands_out_string(r->out, "syntax", ctl_syntax_text((enum ctl_command)c, form));
 		ctl_out_word(r->out, "needs", s->right == CTL_MAY_ACT ? "act" : s->right ? "show" : NULL);
-		out_string(r->out, "help", s->help);
+		commands_out_string(r->out, "help", s->help);
 		ctl_out_end(r->out);
 	}
-	return finish_list(r);
+	return commands_finish_list(r);
 }
 
-static enum commands_result run_status(struct run *r)
+static enum commands_result run_status(struct commands_run *r)
 {
 	struct ctl_status s = { 0 };
 	struct ctl_out *o = r->out;
 
 	r->rq->provider->status(r->rq->ctx, &s);
 	ctl_out_record(o, "status");
-	out_string(o, "version", s.version);
+	commands_out_string(o, "version", s.version);
 	ctl_out_u64(o, "pid", s.pid > 0 ? (uint64_t)s.pid : 0);
 	ctl_out_u64(o, "up_s", s.up_s);
 	ctl_out_bool(o, "draining", s.draining);
@@ -231,50 +226,50 @@ static enum commands_result run_status(struct run *r)
 	ctl_out_u64(o, "connections", s.connections);
 	ctl_out_u64(o, "established", s.established);
 	ctl_out_u64(o, "users", s.users);
-	out_string(o, "config_file", s.conf_file);
+	commands_out_string(o, "config_file", s.conf_file);
 	ctl_out_u64(o, "generation", s.generation);
-	out_nonzero(o, "last_reload_at", s.last_reload_at > 0 ? (uint64_t)s.last_reload_at : 0);
+	commands_out_nonzero(o, "last_reload_at", s.last_reload_at > 0 ? (uint64_t)s.last_reload_at : 0);
 	ctl_out_word(o, "last_reload", s.last_reload_result);
 	ctl_out_word(o, "log_level", log_level_word(s.log_level));
 	ctl_out_end(o);
-	return finish_one(r);
+	return commands_finish_one(r);
 }
 
-static enum commands_result run_sessions(struct run *r)
+static enum commands_result run_sessions(struct commands_run *r)
 {
 	r->rq->provider->each_session(r->rq->ctx, out_session, r);
-	return finish_list(r);
+	return commands_finish_list(r);
 }
 
-static enum commands_result no_session(struct run *r)
+static enum commands_result no_session(struct commands_run *r)
 {
 	ctl_out_status(r->out, CTL_NOT_FOUND, "no session %llu", (unsigned long long)r->match.id);
 	return COMMANDS_DONE;
 }
 
-static enum commands_result run_session(struct run *r)
+static enum commands_result run_session(struct commands_run *r)
 {
 	if (r->rq->provider->one_session(r->rq->ctx, r->match.id, out_session, r) < 0)
 		return no_session(r);
-	return finish_one(r);
+	return commands_finish_one(r);
 }
 
-static enum commands_result run_connections(struct run *r)
+static enum commands_result run_connections(struct commands_run *r)
 {
 	r->rq->provider->each_connection(r->rq->ctx, out_connection, r);
-	return finish_list(r);
+	return commands_finish_list(r);
 }
 
-static enum commands_result run_pools(struct run *r)
+static enum commands_result run_pools(struct commands_run *r)
 {
 	struct pool_view v;
 
 	for (size_t i = 0; r->rq->provider->pool(r->rq->ctx, i, &v); i++)
 		out_pool(r, &v);
-	return finish_list(r);
+	return commands_finish_list(r);
 }
 
-static enum commands_result run_stats(struct run *r)
+static enum commands_result run_stats(struct commands_run *r)
 {
 	struct datapath_totals t = { 0 };
 
@@ -290,10 +285,10 @@ static enum commands_result run_stats(struct run *r)
 	for (unsigned d = GRE_OK + 1; d < GRE_DROPS; d++)
 		out_counter(r, "gre_drop_", gre_drop_word((enum gre_drop)d), t.drops[d],
 			    "GRE packets that reached no call");
-	return finish_list(r);
+	return commands_finish_list(r);
 }
 
-static enum commands_result run_config(struct run *r)
+static enum commands_result run_config(struct commands_run *r)
 {
 	char *text = r->rq->provider->config(r->rq->ctx);
 
@@ -302,22 +297,22 @@ static enum commands_result run_config(struct run *r)
 		return COMMANDS_DONE;
 	}
 	ctl_out_record(r->out, "config");
-	out_string(r->out, "text", text);
+	commands_out_string(r->out, "text", text);
 	ctl_out_end(r->out);
 	free(text);
-	return finish_one(r);
+	return commands_finish_one(r);
 }
 
 /* --- act --- */
 
-static void out_ended(struct run *r, size_t n)
+static void out_ended(struct commands_run *r, size_t n)
 {
 	ctl_out_record(r->out, "disconnected");
 	ctl_out_u64(r->out, "sessions", n);
 	ctl_out_end(r->out);
 }
 
-static enum commands_result run_disconnect(struct run *r)
+static enum commands_result run_disconnect(struct commands_run *r)
 {
 	if (r->rq->provider->disconnect_session(r->rq->ctx, r->match.id) < 0)
 		return no_session(r);
@@ -326,7 +321,7 @@ static enum commands_result run_disconnect(struct run *r)
 	return COMMANDS_DONE;
 }
 
-static enum commands_result ended(struct run *r, size_t n, const char *of, const char *whom)
+static enum commands_result ended(struct commands_run *r, size_t n, const char *of, const char *whom)
 {
 	if (!n) {
 		ctl_out_status(r->out, CTL_NOT_FOUND, "no session of %s%s", of, whom);
@@ -338,7 +333,7 @@ static enum commands_result ended(struct run *r, size_t n, const char *of, const
 	return COMMANDS_DONE;
 }
 
-static enum commands_result run_disconnect_user(struct run *r)
+static enum commands_result run_disconnect_user(struct commands_run *r)
 {
 	const struct ctl_word *name = r->match.name;
 	char quoted[512];
@@ -347,7 +342,7 @@ static enum commands_result run_disconnect_user(struct run *r)
 		     log_quote(quoted, sizeof quoted, name->text, name->len));
 }
 
-static enum commands_result run_disconnect_peer(struct run *r)
+static enum commands_result run_disconnect_peer(struct commands_run *r)
 {
 	char text[ADDR_TEXT];
 
@@ -355,7 +350,7 @@ static enum commands_result run_disconnect_peer(struct run *r)
 		     addr_text(r->match.addr, text));
 }
 
-static enum commands_result run_drain(struct run *r)
+static enum commands_result run_drain(struct commands_run *r)
 {
 	bool on = r->match.command == CTL_DRAIN;
 	int rc = r->rq->provider->drain(r->rq->ctx, on);
@@ -376,7 +371,7 @@ static enum commands_result run_drain(struct run *r)
 	return COMMANDS_DONE;
 }
 
-static enum commands_result run_reload(struct run *r)
+static enum commands_result run_reload(struct commands_run *r)
 {
 	int rc = r->rq->provider->reload(r->rq->ctx, r->rq->client);
 
@@ -391,7 +386,7 @@ static enum commands_result run_reload(struct run *r)
 	return COMMANDS_DONE;
 }
 
-static enum commands_result run_log(struct run *r)
+static enum commands_result run_log(struct commands_run *r)
 {
 	const char *word = log_level_word(r->match.level);
 
@@ -403,7 +398,7 @@ static enum commands_result run_log(struct run *r)
 	return COMMANDS_DONE;
 }
 
-static enum commands_result (*const handlers[CTL_COMMANDS])(struct run *r) = {
+static enum commands_result (*const handlers[CTL_COMMANDS])(struct commands_run *r) = {
 	[CTL_HELP] = run_help,
 	[CTL_SHOW_STATUS] = run_status,
 	[CTL_SHOW_SESSIONS] = run_sessions,
@@ -412,6 +407,8 @@ static enum commands_result (*const handlers[CTL_COMMANDS])(struct run *r) = {
 	[CTL_SHOW_POOLS] = run_pools,
 	[CTL_SHOW_STATS] = run_stats,
 	[CTL_SHOW_CONFIG] = run_config,
+	[CTL_SHOW_RADIUS] = commands_show_radius,
+	[CTL_SHOW_ACCOUNTING] = commands_show_accounting,
 	[CTL_DISCONNECT] = run_disconnect,
 	[CTL_DISCONNECT_USER] = run_disconnect_user,
 	[CTL_DISCONNECT_PEER] = run_disconnect_peer,
@@ -419,32 +416,43 @@ static enum commands_result (*const handlers[CTL_COMMANDS])(struct run *r) = {
 	[CTL_DRAIN_OFF] = run_drain,
 	[CTL_RELOAD] = run_reload,
 	[CTL_LOG] = run_log,
+	[CTL_TEST_RADIUS] = commands_test_radius,
 };
 
-enum commands_result commands_run(const struct commands_request *rq, struct ctl_out *out)
+/* A request of words: found, allowed, and run. */
+static enum commands_result words_run(struct commands_run *r, const struct ctl_words *words)
 {
-	struct run r = { .rq = rq, .out = out };
-	struct ctl_words words;
+	unsigned right, rights = r->rq->rights;
 	char why[CTL_WHY];
-	unsigned right;
-	int rc = ctl_words_parse(&words, rq->line, rq->len);
 
-	if (rc < 0) {
-		ctl_out_status(out, CTL_BAD_REQUEST, "%s; use one line of words, quoted as \"\\x41\" where needed",
-			       rc == -E2BIG ? "too long" : "not words");
+	if (ctl_match(&r->match, words, why) < 0) {
+		ctl_out_status(r->out, CTL_BAD_REQUEST, "%s", why);
 		return COMMANDS_DONE;
 	}
-	if (ctl_match(&r.match, &words, why) < 0) {
-		ctl_out_status(out, CTL_BAD_REQUEST, "%s", why);
-		return COMMANDS_DONE;
-	}
-	right = ctl_syntax_get(r.match.command)->right;
-	if ((rq->rights & right) != right) {
-		ctl_out_status(out, CTL_NOT_PERMITTED, "not permitted: this needs %s permission on the control socket",
+	right = ctl_syntax_get(r->match.command)->right;
+	if ((rights & right) != right) {
+		ctl_out_status(r->out, CTL_NOT_PERMITTED,
+			       "not permitted: this needs %s permission on the control socket",
 			       right == CTL_MAY_ACT ? "write" : "read");
 		return COMMANDS_DONE;
 	}
-	return handlers[r.match.command](&r);
+	return handlers[r->match.command](r);
+}
+
+enum commands_result commands_run(const struct commands_request *rq, struct ctl_out *out)
+{
+	struct commands_run r = { .rq = rq, .out = out };
+	struct ctl_words words;
+	int rc = ctl_words_parse(&words, rq->line, rq->len);
+	enum commands_result result = COMMANDS_DONE;
+
+	if (rc < 0)
+		ctl_out_status(out, CTL_BAD_REQUEST, "%s; use one line of words, quoted as \"\\x41\" where needed",
+			       rc == -E2BIG ? "too long" : "not words");
+	else
+		result = words_run(&r, &words);
+	explicit_bzero(&words, sizeof words); /* one of them may be a password */
+	return result;
 }
 
 static void out_error(struct ctl_out *out, const char *text, size_t len)

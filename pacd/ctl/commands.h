@@ -25,5 +25,7 @@ struct commands_request {
 enum commands_result commands_run(const struct commands_request *rq, struct ctl_out *out);
 /* The answer to reload: see ctl_finish_reload(). */
 void commands_reload_answer(struct ctl_out *out, uint32_t generation, const char *errors);
+/* The answer to test radius: see ctl_finish_test(). */
+void commands_test_answer(struct ctl_out *out, const struct ctl_test *t);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "pacd/ctl/ctl.h"
 
+#include "common/ctl_grammar.h"
 #include "common/list.h"
 #include "pacd/ctl/commands.h"
 
@@ -38,6 +39,7 @@ struct client {
 	struct ev_timer deadline;
 	char request[CTL_LINE_MAX];
 	size_t have, line_len;
+	size_t public_len; /* octets of the line that are no password */
 	struct ctl_out out;
 	size_t sent;
 };
@@ -136,6 +138,7 @@ static void client_free(struct client *cl)
 	ctl_out_clear(&cl->out);
 	list_remove(&cl->node);
 	c->count--;
+	explicit_bzero(cl->request, sizeof cl->request);
 	free(cl);
 }
 
@@ -149,8 +152,8 @@ static void client_deadline(struct client *cl, double seconds)
 static void client_log(struct client *cl)
 {
 	char quoted[LOG_QUOTED(LOG_COMMAND)];
-	size_t len = cl->line_len < LOG_COMMAND ? cl->line_len : LOG_COMMAND;
-	bool show = cl->line_len >= 4 && !memcmp(cl->request, "show", 4);
+	size_t len = cl->public_len < LOG_COMMAND ? cl->public_len : LOG_COMMAND;
+	bool show = cl->public_len >= 4 && !memcmp(cl->request, "show", 4);
 	unsigned suppressed;
 
 	log_quote(quoted, sizeof quoted, cl->request, len);
@@ -185,10 +188,19 @@ static void client_refuse(struct client *cl, enum ctl_code code, const char *tex
 	client_answer(cl);
 }
 
+static enum commands_result client_command(struct client *cl)
+{
+	const struct ctl *c = cl->ctl;
+	const struct commands_request rq = { cl->request, cl->line_len, cl->rights, cl->id, c->provider, c->ctx };
+	enum commands_result result = commands_run(&rq, &cl->out);
+
+	explicit_bzero(cl->request + cl->public_len, sizeof cl->request - cl->public_len);
+	return result;
+}
+
 static void client_run(struct client *cl)
 {
 	struct ctl *c = cl->ctl;
-	const struct commands_request rq = { cl->request, cl->line_len, cl->rights, cl->id, c->provider, c->ctx };
 
 	ev_io_stop(c->loop, &cl->io);
 	if (c->queued > c->limits.queued) {
@@ -198,7 +210,7 @@ static void client_run(struct client *cl)
 	/* Before the command runs: it may be finished from within. */
 	cl->state = CLIENT_PENDS;
 	client_deadline(cl, c->limits.pending_s);
-	if (commands_run(&rq, &cl->out) == COMMANDS_PENDING)
+	if (client_command(cl) == COMMANDS_PENDING)
 		return;
 	ev_now_update(c->loop); /* a long answer took time that is not the reader's */
 	client_answer(cl);
@@ -210,6 +222,7 @@ static void client_take(struct client *cl, size_t n)
 
 	cl->have += n;
 	cl->line_len = end ? (size_t)(end - cl->request) : cl->have;
+	cl->public_len = ctl_public_len(cl->request, cl->line_len);
 	if (end)
 		client_run(cl);
 	else if (cl->have == sizeof cl->request)
@@ -459,6 +472,16 @@ void ctl_finish_reload(struct ctl *c, uint64_t client, uint32_t generation, cons
 	if (!cl)
 		return;
 	commands_reload_answer(&cl->out, generation, errors);
+	client_answer(cl);
+}
+
+void ctl_finish_test(struct ctl *c, uint64_t client, const struct ctl_test *t)
+{
+	struct client *cl = pending_find(c, client);
+
+	if (!cl)
+		return;
+	commands_test_answer(&cl->out, t);
 	client_answer(cl);
 }
 

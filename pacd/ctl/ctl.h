@@ -11,6 +11,10 @@
 #include "common/addr.h"
 #include "common/ctl_proto.h"
 #include "common/log.h"
+#include "pacd/aaa/acct.h"
+#include "pacd/aaa/das.h"
+#include "pacd/aaa/dictionary.h"
+#include "pacd/aaa/radius.h"
 #include "pacd/net/datapath.h"
 #include "pacd/pool.h"
 
@@ -44,6 +48,20 @@ struct ctl_session {
 	pid_t pppd;
 	const char *pool, *data_path;       /* name; "user", "null" */
 	uint32_t send_accm, receive_accm;   /* of the last Set-Link-Info; all ones before */
+	/* Authorization and accounting; what is not given is not shown. */
+	const char *authentic;              /* word: "radius", "local" */
+	const char *server;                 /* that accepted the user: "192.0.2.1:1812" */
+	const char *session_id;             /* Acct-Session-Id */
+	const void *account;                /* octets of the name in accounting */
+	size_t account_len;
+	const char *filter, *rate_limit;    /* Filter-Id, Mikrotik-Rate-Limit */
+	uint64_t rate_up, rate_down;        /* bit/s */
+	unsigned classes;                   /* Class attributes */
+	const char *class_hex;
+	unsigned interim_s;
+	const char *routes;                 /* separated by commas */
+	uint64_t interface_id;
+	const char *ipv6_prefix, *delegated_prefix;
 };
 
 struct ctl_connection {
@@ -71,6 +89,18 @@ struct ctl_status {
 	size_t users;
 };
 
+enum ctl_verdict { CTL_VERDICT_ACCEPT, CTL_VERDICT_REJECT, CTL_VERDICT_CHALLENGE, CTL_VERDICT_NO_ANSWER };
+
+/* What came of a test of a user. */
+struct ctl_test {
+	enum ctl_verdict verdict;
+	const char *server;                  /* that answered; NULL or "": none did */
+	uint64_t us;                         /* from the first packet to the answer, or until it was given up */
+	const char *message;                 /* its Reply-Messages, or NULL */
+	const struct radius_packet *packet;  /* the verified answer: its attributes are shown; or NULL */
+	const struct dictionary *dictionary; /* for their words; or NULL */
+};
+
 typedef void (*ctl_session_fn)(void *arg, const struct ctl_session *s);
 typedef void (*ctl_connection_fn)(void *arg, const struct ctl_connection *c);
 
@@ -87,6 +117,9 @@ struct ctl_provider {
 	/* i counts from 0; false past the last pool. */
 	bool (*pool)(void *ctx, size_t i, struct pool_view *view);
 	void (*totals)(void *ctx, struct datapath_totals *totals); /* *totals is zeroed */
+	/* i counts from 0, over servers and roles; false past the last. */
+	bool (*radius)(void *ctx, size_t i, struct radius_server_view *view);
+	void (*accounting)(void *ctx, struct acct_view *acct, struct das_view *das); /* both are zeroed */
 	/* As conf_print(): freed by the caller; NULL without memory. */
 	char *(*config)(void *ctx);
 
@@ -103,6 +136,15 @@ struct ctl_provider {
 	 */
 	int (*reload)(void *ctx, uint64_t client);
 	void (*log_level)(void *ctx, enum log_level level);
+	/*
+	 * Sends a real Access-Request with PAP and keeps the client's id for ctl_finish_test(), which may be called at
+	 * once, too.  user: 1 to RADIUS_VALUE_MAX octets; password: 0 to CTL_PASSWORD_MAX, wiped when this returns:
+	 * a copy of it is wiped by who made it.
+	 * 0; -ENOENT: no server for authentication is configured; -ESHUTDOWN: the daemon is ending; -EBUSY: too many
+	 * requests wait; another negative code: failed.
+	 */
+	int (*test_radius)(void *ctx, uint64_t client, const void *user, size_t user_len, const void *password,
+			   size_t password_len);
 };
 
 struct ctl; /* opaque */
@@ -126,6 +168,8 @@ void ctl_set_permission(struct ctl *c, uid_t owner, gid_t group, unsigned mode);
  * NULL: it was taken over.  A client that is gone is ignored.
  */
 void ctl_finish_reload(struct ctl *c, uint64_t client, uint32_t generation, const char *errors);
+/* The deferred answer to test radius.  `t` and all in it is borrowed. A client that is gone is ignored. */
+void ctl_finish_test(struct ctl *c, uint64_t client, const struct ctl_test *t);
 /* Any other deferred answer; the text of `answer` is taken over in any case. */
 void ctl_finish(struct ctl *c, uint64_t client, struct ctl_out *answer);
 
@@ -144,7 +188,7 @@ struct ctl_peer {
 struct ctl_limits {
 	double request_s;  /* for a request to come in */
 	double write_s;    /* without progress while an answer is read */
-	double pending_s;  /* for a deferred answer */
+	double pending_s;  /* for a deferred answer: above the bound of an exchange with RADIUS servers */
 	double retry_s;    /* rest after accept() failed for want of descriptors or memory (SEC-07) */
 	unsigned clients;  /* at once */
 	unsigned reserved; /* of these, places that only root gets */

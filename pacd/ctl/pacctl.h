@@ -10,6 +10,7 @@
 #include "common/ctl_grammar.h"
 
 #include <stdio.h>
+#include <sys/types.h>
 
 enum pacctl_mode {
 	PACCTL_TABLE, /* for people */
@@ -48,6 +49,15 @@ int pacctl_exit_code(unsigned code);
 /* Failures go to `err` and, where programs read, also to `out`. 0; -EBADMSG: a record is broken; -ENOMEM. */
 int pacctl_render(FILE *out, FILE *err, enum pacctl_mode mode, enum ctl_command command,
 		  const struct pacctl_answer *a);
+
+/* --- pacctl_password.c --- */
+
+/*
+ * One line, without its newline: asked for without echo where `fd` is a terminal, the prompt on `err`, else just read.
+ * Octets of it, which may be 0; -ENODATA: the input ended; -E2BIG: more than `size`; -EINTR; another -errno.  A signal
+ * that would end or stop the program does so once the terminal is as before.  The caller wipes `password`.
+ */
+ssize_t pacctl_password(int fd, FILE *err, char *password, size_t size);
 
 /* --- pacctl_format.c: one value --- */
 

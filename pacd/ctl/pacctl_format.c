@@ -49,6 +49,22 @@ static void format_octets(char *text, size_t size, uint64_t n)
 	snprintf(text, size, "%.1f%c", v, units[i]);
 }
 
+/* Bits a second, in powers of 1000 as rates are. */
+static void format_rate(char *text, size_t size, uint64_t n)
+{
+	static const char units[] = "kMGTPE";
+	double v = (double)n / 1000;
+	size_t i = 0;
+
+	if (n < 1000) {
+		snprintf(text, size, "%" PRIu64 "bit/s", n);
+		return;
+	}
+	for (; v >= 999.95 && units[i + 1]; i++)
+		v /= 1000;
+	snprintf(text, size, "%.1f%cbit/s", v, units[i]);
+}
+
 static void format_time(char *text, size_t size, uint64_t at)
 {
 	time_t t = (time_t)at;
@@ -75,6 +91,8 @@ static void format_number(char *text, size_t size, const struct ctl_field *f)
 		snprintf(text, size, "%.1fms", (double)v / 1000);
 	else if (ends_with(f->key, "_octets"))
 		format_octets(text, size, v);
+	else if (ends_with(f->key, "_bps"))
+		format_rate(text, size, v);
 	else if (ends_with(f->key, "_at"))
 		format_time(text, size, v);
 	else

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS 12
+#define COLUMNS 16
 
 struct column {
 	const char *title, *key;
@@ -18,8 +18,11 @@ struct column {
 	bool right;
 };
 
-/* What a command's answer is: several records of one kind, one, a text, or nothing but the status. */
-enum layout { LAYOUT_DONE, LAYOUT_LIST, LAYOUT_ONE, LAYOUT_TEXT };
+/*
+ * What a command's answer is: several records of one kind, one, a text, nothing but the status, or one and a list of
+ * attributes, whatever the status is.
+ */
+enum layout { LAYOUT_DONE, LAYOUT_LIST, LAYOUT_ONE, LAYOUT_TEXT, LAYOUT_TEST };
 
 static const struct view {
 	enum layout layout;
@@ -67,6 +70,29 @@ static const struct view {
 		{ "MEANING", "help", NULL, false },
 	} },
 	[CTL_SHOW_CONFIG] = { .layout = LAYOUT_TEXT },
+	[CTL_SHOW_RADIUS] = { LAYOUT_LIST, {
+		{ "SERVER", "name", NULL, false },
+		{ "ROLE", "role", NULL, false },
+		{ "STATE", "state", NULL, false },
+		{ "FOR", "dead_for_s", NULL, true },
+		{ "PRIO", "priority", NULL, true },
+		{ "SIGNED", "signature_required", NULL, false },
+		{ "FLIGHT", "in_flight", NULL, true },
+		{ "REQUESTS", "requests", NULL, true },
+		{ "AGAIN", "retransmissions", NULL, true },
+		{ "ANSWERED", "answered", NULL, true },
+		{ "REJECTS", "rejects", NULL, true },
+		{ "TIMEOUTS", "timeouts", NULL, true },
+		{ "P50", "p50_us", NULL, true },
+		{ "P90", "p90_us", NULL, true },
+		{ "P99", "p99_us", NULL, true },
+		{ "DROPPED", "reasons", NULL, false },
+	} },
+	[CTL_SHOW_ACCOUNTING] = { .layout = LAYOUT_ONE },
+	[CTL_TEST_RADIUS] = { LAYOUT_TEST, {
+		{ "ATTRIBUTE", "name", NULL, false },
+		{ "VALUE", "value", NULL, false },
+	} },
 };
 
 /* --- walking over the records --- */
@@ -217,7 +243,7 @@ static int render_table(FILE *out, const struct column *columns, const struct pa
 /* The key without its unit, which the value shows; "octets" stays, "rx" alone would say less. */
 static void key_label(char label[64], const char *key)
 {
-	static const char *const units[] = { "_s", "_us", "_at" };
+	static const char *const units[] = { "_s", "_us", "_at", "_bps" };
 	size_t len = strlen(key);
 
 	if (len > 63)
@@ -269,18 +295,26 @@ struct json {
 	const char *before, *between; /* the first object; each other one */
 };
 
+/* The fields of a record, without the braces. */
+static void json_fields(void *arg, const struct ctl_record *r)
+{
+	FILE *out = arg;
+
+	for (size_t i = 0; i < r->n; i++) {
+		fputs(i ? "," : "", out);
+		pacctl_json_string(out, r->list[i].key, strlen(r->list[i].key));
+		putc(':', out);
+		pacctl_json_value(out, &r->list[i]);
+	}
+}
+
 static void json_record(void *arg, const struct ctl_record *r)
 {
 	struct json *j = arg;
 
 	fputs(j->n++ ? j->between : j->before, j->out);
 	putc('{', j->out);
-	for (size_t i = 0; i < r->n; i++) {
-		fputs(i ? "," : "", j->out);
-		pacctl_json_string(j->out, r->list[i].key, strlen(r->list[i].key));
-		putc(':', j->out);
-		pacctl_json_value(j->out, &r->list[i]);
-	}
+	json_fields(j->out, r);
 	putc('}', j->out);
 }
 
@@ -325,6 +359,57 @@ static int render_json_failure(FILE *out, const struct pacctl_answer *a)
 	return rc;
 }
 
+/* --- a test: its outcome, then what the server said --- */
+
+/* The first record is of that type. */
+static bool is_test(const struct pacctl_answer *a)
+{
+	static const char type[] = "test ";
+
+	return a->len >= sizeof type - 1 && !memcmp(a->records, type, sizeof type - 1);
+}
+
+/* Parts an answer behind its first record. */
+static void test_split(const struct pacctl_answer *a, struct pacctl_answer *outcome, struct pacctl_answer *attributes)
+{
+	const char *newline = memchr(a->records, '\n', a->len);
+
+	*outcome = *attributes = *a;
+	outcome->len = newline ? (size_t)(newline - a->records) + 1 : a->len;
+	attributes->records += outcome->len;
+	attributes->len -= outcome->len;
+}
+
+static int render_test(FILE *out, const struct column *columns, const struct pacctl_answer *a)
+{
+	struct pacctl_answer outcome, attributes;
+	int rc;
+
+	test_split(a, &outcome, &attributes);
+	rc = walk_all(&outcome, listing_print, out);
+	if (rc < 0 || !attributes.len)
+		return rc;
+	putc('\n', out);
+	return render_table(out, columns, &attributes);
+}
+
+static int render_json_test(FILE *out, const struct pacctl_answer *a)
+{
+	struct pacctl_answer outcome, attributes;
+	struct json j = { out, 0, "", "," };
+	int rc;
+
+	test_split(a, &outcome, &attributes);
+	putc('{', out);
+	rc = walk_all(&outcome, json_fields, out);
+	if (rc == 0) {
+		fputs(",\"attributes\":[", out);
+		rc = walk_all(&attributes, json_record, &j);
+	}
+	fputs("]}\n", out);
+	return rc;
+}
+
 /* --- the whole --- */
 
 static void check_print(void *arg, const struct ctl_record *r)
@@ -352,6 +437,8 @@ static int render_people(FILE *out, enum ctl_command command, const struct pacct
 		return walk_all(a, listing_print, out);
 	case LAYOUT_TEXT:
 		return walk_all(a, text_print, out);
+	case LAYOUT_TEST:
+		return render_test(out, views[command].columns, a);
 	case LAYOUT_DONE:
 		fprintf(out, "%s\n", a->status);
 		return 0;
@@ -369,14 +456,25 @@ static int render_failure(FILE *out, FILE *err, enum pacctl_mode mode, const str
 	return walk_all(a, text_print, err);
 }
 
-int pacctl_render(FILE *out, FILE *err, enum pacctl_mode mode, enum ctl_command command,
-		  const struct pacctl_answer *a)
+static int render_answer(FILE *out, enum pacctl_mode mode, enum ctl_command command, const struct pacctl_answer *a)
 {
-	if (a->code != CTL_OK)
-		return render_failure(out, err, mode, a);
 	if (mode == PACCTL_KV)
 		return render_kv(out, a);
 	if (mode == PACCTL_TABLE)
 		return render_people(out, command, a);
+	if (views[command].layout == LAYOUT_TEST)
+		return render_json_test(out, a);
 	return views[command].layout == LAYOUT_LIST ? render_json_list(out, a) : render_json_one(out, a);
+}
+
+int pacctl_render(FILE *out, FILE *err, enum pacctl_mode mode, enum ctl_command command,
+		  const struct pacctl_answer *a)
+{
+	bool test = views[command].layout == LAYOUT_TEST && is_test(a);
+
+	if (a->code != CTL_OK && !test)
+		return render_failure(out, err, mode, a);
+	if (a->code != CTL_OK) /* a rejected user is an outcome, too */
+		fprintf(err, "pacctl: %s\n", a->status);
+	return render_answer(out, mode, command, a);
 }

@@ -256,25 +256,58 @@ static bool has_late_option(const struct run *r)
 	return false;
 }
 
-/* The whole words that were meant: an abbreviation is pacctl's own affair. */
+static int complain_password(struct run *r, ssize_t rc)
+{
+	if (rc == -E2BIG)
+		fprintf(r->err, "pacctl: a password has at most %d octets\n", CTL_PASSWORD_MAX);
+	else if (rc == -ENODATA)
+		fputs("pacctl: no password on standard input\n", r->err);
+	else
+		fprintf(r->err, "pacctl: the password can't be read: %s\n", strerror((int)-rc));
+	return PACCTL_USAGE;
+}
+
+/* 0 or an enum pacctl_exit. */
+static int password_add(struct run *r, struct ctl_out *request)
+{
+	char password[CTL_PASSWORD_MAX];
+	ssize_t n = pacctl_password(STDIN_FILENO, r->err, password, sizeof password);
+
+	if (n >= 0)
+		ctl_out_password(request, password, (size_t)n);
+	explicit_bzero(password, sizeof password);
+	return n < 0 ? complain_password(r, n) : 0;
+}
+
+/* The whole words that were meant: an abbreviation is pacctl's own affair. 0 or an enum pacctl_exit. */
+static int request_build(struct run *r, enum ctl_command command, struct ctl_out *request)
+{
+	const struct ctl_syntax *s = ctl_syntax_get(command);
+	const struct ctl_word *arg = &r->words.list[ctl_syntax_arg(command)];
+
+	ctl_out_arg(request, s->words[0], strlen(s->words[0]));
+	if (s->words[1])
+		ctl_out_arg(request, s->words[1], strlen(s->words[1]));
+	if (s->arg != CTL_ARG_NONE)
+		ctl_out_arg(request, arg->text, arg->len);
+	if (s->arg == CTL_ARG_LOGIN)
+		return password_add(r, request);
+	ctl_out_end(request);
+	return 0;
+}
+
 static int ask(struct run *r, const struct ctl_match *m)
 {
-	const struct ctl_syntax *s = ctl_syntax_get(m->command);
 	struct ctl_out request;
 	int rc;
 
 	ctl_out_init(&request);
-	ctl_out_arg(&request, s->words[0], strlen(s->words[0]));
-	if (s->words[1])
-		ctl_out_arg(&request, s->words[1], strlen(s->words[1]));
-	if (s->arg != CTL_ARG_NONE)
-		ctl_out_arg(&request, r->words.list[r->words.n - 1].text, r->words.list[r->words.n - 1].len);
-	ctl_out_end(&request);
-	if (request.fault)
+	rc = request_build(r, m->command, &request);
+	if (rc == 0 && request.fault)
 		rc = failed(r, "out of memory");
-	else
+	else if (rc == 0)
 		rc = exchange(r, m->command, &request);
-	ctl_out_clear(&request);
+	ctl_out_wipe(&request);
 	return rc;
 }
 
@@ -309,6 +342,11 @@ static int command_run(struct run *r, int argc, char **argv)
 	if (ctl_match(&m, &r->words, why) < 0) {
 		fprintf(r->err, "pacctl: %s%s\n", why,
 			has_late_option(r) ? " (options go before the command)" : "");
+		return PACCTL_USAGE;
+	}
+	if (m.password) {
+		fputs("pacctl: others can see a command's words: the password is asked for, or is the first line of "
+		      "standard input\n", r->err);
 		return PACCTL_USAGE;
 	}
 	return ask(r, &m);

@@ -29,6 +29,7 @@ enum line_reason {
 	LINE_NEGOTIATION,   /* PPP could not agree */
 	LINE_SILENT,        /* the peer's PPP does not answer echoes any more */
 	LINE_FAULT,
+	LINE_REFUSED,       /* a RADIUS server, or what it gave, forbids it */
 	LINE_REASONS
 };
 
@@ -53,6 +54,8 @@ struct line_ops {
 	void (*hangup)(void *lines, uint64_t session, enum line_reason reason);
 	/* The answer to PLUGIN_AUTH. */
 	void (*answer_auth)(void *lines, uint64_t session, const struct plugin_answer *a);
+	/* The session was changed while it is up: its scripts are told. Nothing where there are none, or no link. */
+	void (*change)(void *lines, uint64_t session, const struct script_vars *vars);
 };
 
 #endif

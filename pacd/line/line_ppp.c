@@ -66,7 +66,7 @@ static const char *const reason_words[LINE_REASONS] = {
 	[LINE_SHUTDOWN] = "shutdown",         [LINE_USER] = "user",
 	[LINE_AUTH] = "auth-failed",          [LINE_FAULT] = "fault",
 	[LINE_LOGIN_TIMEOUT] = "login-timeout", [LINE_NEGOTIATION] = "negotiation-failed",
-	[LINE_SILENT] = "peer-silent",
+	[LINE_SILENT] = "peer-silent",        [LINE_REFUSED] = "refused",
 };
 
 const char *line_reason_word(enum line_reason r)
@@ -291,11 +291,28 @@ static void ppp_answer_auth(void *lines, uint64_t session, const struct plugin_a
 	explicit_bzero(&m, sizeof m);
 }
 
+static void ppp_change(void *lines, uint64_t session, const struct script_vars *vars)
+{
+	struct line_ppp *l = lines;
+	struct ppp *p = find(l, session);
+	struct priv_change_hook m;
+
+	if (!p || !p->up || p->state != PPP_RUNNING)
+		return;
+	m = (struct priv_change_hook){ .generation = l->generation, .token = session, .unit = p->link.unit,
+				       .local = p->link.local, .remote = p->link.remote, .peer_addr = p->peer_addr,
+				       .vars = *vars };
+	if (priv_client_change_hook(l->priv, &m) < 0)
+		log_error("change-script", "session=%llu hint=\"the root part has too much to do\"",
+			  (unsigned long long)session);
+}
+
 const struct line_ops line_ppp_ops = {
 	.name = "ppp",
 	.dial = ppp_dial,
 	.hangup = ppp_hangup,
 	.answer_auth = ppp_answer_auth,
+	.change = ppp_change,
 };
 
 /* --- the root part's answers --- */
@@ -383,8 +400,10 @@ static uint8_t exit_error(int status)
 	case 2: /* options */
 	case 3: /* not root */
 	case 4: /* no PPP in the kernel */
+	case 6: /* lock */
+	case 7: /* open */
+	case 8: /* connect script */
 	case 9: /* no pty */
-	case 13: /* lock */
 	case 18: /* init script */
 	case 127: /* exec failed */
 		return MSG_ERR_PAC;

@@ -117,6 +117,8 @@ static void conn_close(struct conn *c, enum ctrl_close why, bool flush)
 		return;
 	log_close(c, why);
 	c->closing = true;
+	if (c->set->handlers->closed)
+		c->set->handlers->closed(c->set->ctx, c, why);
 	pending_done(c);
 	if (c->established)
 		c->set->nestablished--;
@@ -235,6 +237,8 @@ static void on_established(struct conn *c)
 	c->established = true;
 	c->set->nestablished++;
 	stats_add(STATS_CONNECTIONS_ESTABLISHED);
+	if (c->set->handlers->established)
+		c->set->handlers->established(c->set->ctx, c);
 	if (!log_allow(&c->set->limit_up, mono_now(), &suppressed))
 		return;
 	log_info("connection-up", "conn=%llu peer=%s host=%s vendor=%s suppressed=%u", (unsigned long long)c->id,

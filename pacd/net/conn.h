@@ -25,6 +25,9 @@ struct conn_handlers {
 	void (*call)(void *ctx, struct conn *c, const struct msg *m);
 	/* End every call of the connection; no message can be sent for them any more. */
 	void (*clear_calls)(void *ctx, struct conn *c, enum ctrl_close why);
+	/* Calls may come; and the end, whether there was an established() before or not. Each may be NULL. */
+	void (*established)(void *ctx, struct conn *c);
+	void (*closed)(void *ctx, struct conn *c, enum ctrl_close why);
 };
 
 /* What new connections are made with; a reload replaces it, live connections keep theirs. */

@@ -36,7 +36,9 @@ typedef void compat_event(void *ctx, int arg);
 
 #include <pppd/ccp.h>
 #include <pppd/chap.h>
+#include <pppd/eui64.h>
 #include <pppd/ipcp.h>
+#include <pppd/ipv6cp.h>
 #include <pppd/lcp.h>
 #include <pppd/mppe.h>
 #include <pppd/options.h>
@@ -59,6 +61,11 @@ static inline void compat_on_ip_up(compat_event *f)
 static inline void compat_on_ip_down(compat_event *f)
 {
 	ppp_add_notify(NF_IP_DOWN, f, NULL);
+}
+
+static inline void compat_on_ipv6_up(compat_event *f)
+{
+	ppp_add_notify(NF_IPV6_UP, f, NULL);
 }
 
 static inline void compat_on_link_down(compat_event *f)
@@ -89,6 +96,12 @@ static inline int compat_status(void)
 	return (int)ppp_status();
 }
 
+/* What pppd is to exit with. */
+static inline void compat_set_status(int code)
+{
+	ppp_set_status((ppp_exit_code_t)code);
+}
+
 static inline const char *compat_ifname(void)
 {
 	return ppp_ifname();
@@ -109,9 +122,10 @@ static inline void compat_set_mtu(int mtu)
 	ppp_set_mtu(0, mtu);
 }
 
-static inline void compat_setenv(char *name, char *value)
+/* Copies both. */
+static inline void compat_setenv(const char *name, const char *value)
 {
-	ppp_script_setenv(name, value, 0);
+	ppp_script_setenv((char *)(uintptr_t)name, (char *)(uintptr_t)value, 0);
 }
 
 /* Wipes its arguments. */
@@ -136,8 +150,9 @@ static inline bool compat_counters(uint64_t *in_octets, uint64_t *out_octets, ui
 
 #else /* 2.4.9 */
 
-#define CHAPMS 1 /* as Debian and all others build it: the headers hide MPPE without them */
+#define CHAPMS 1 /* as Debian and all others build it: the headers hide MPPE and IPv6 without them */
 #define MPPE 1
+#define INET6 1
 
 #include <pppd/pppd.h>
 
@@ -146,6 +161,7 @@ static inline bool compat_counters(uint64_t *in_octets, uint64_t *out_octets, ui
 #include <pppd/ccp.h>
 #include <pppd/chap-new.h>
 #include <pppd/ipcp.h>
+#include <pppd/ipv6cp.h>
 #include <pppd/lcp.h>
 #include <pppd/mppe.h>
 #include <pppd/patchlevel.h>
@@ -175,6 +191,11 @@ static inline void compat_on_ip_down(compat_event *f)
 	add_notifier(&ip_down_notifier, f, NULL);
 }
 
+static inline void compat_on_ipv6_up(compat_event *f)
+{
+	add_notifier(&ipv6_up_notifier, f, NULL);
+}
+
 static inline void compat_on_link_down(compat_event *f)
 {
 	add_notifier(&link_down_notifier, f, NULL);
@@ -200,6 +221,11 @@ static inline int compat_status(void)
 	return status;
 }
 
+static inline void compat_set_status(int code)
+{
+	status = code;
+}
+
 static inline const char *compat_ifname(void)
 {
 	return ifname;
@@ -220,9 +246,10 @@ static inline void compat_set_mtu(int mtu)
 	netif_set_mtu(0, mtu);
 }
 
-static inline void compat_setenv(char *name, char *value)
+/* Copies both. */
+static inline void compat_setenv(const char *name, const char *value)
 {
-	script_setenv(name, value, 0);
+	script_setenv((char *)(uintptr_t)name, (char *)(uintptr_t)value, 0);
 }
 
 /* Not mppe_set_keys(): in 2.4.9 that is MS-CHAPv1's derivation. */

@@ -1,10 +1,11 @@
 /*
- * What main's answer gives the peer: addresses, name servers, MTU, MPPE.
+ * What main's answer gives the peer: addresses, name servers, MTU, MPPE, and the
+ * variables of its scripts.
  *
  * Owns the addresses of this call and the MPPE policy; writes them into pppd's
  * option tables between authentication and the network phase, which is when
- * IPCP and CCP read them.  Must not know where they come from.  RFC 1332, RFC
- * 1877 (name servers), RFC 3078 (MPPE).
+ * IPCP, IPV6CP and CCP read them.  Must not know where they come from.  RFC 1332,
+ * RFC 1877 (name servers), RFC 5072 (interface identifier), RFC 3078 (MPPE).
  *
  * pppd knows MPPE as demanded or as refused, nothing between.  "Allow" is made
  * of these: CCP waits for the peer, and a Configure-Request of the peer that
@@ -23,10 +24,15 @@
 #define CONFIGURE_REQUEST 1
 #define OPTION_MPPE 18
 #define PPP_DEFAULT_MRU 1500
+#define IPV4_LEAST_MTU 68    /* the kernel takes IPv4 off an interface that has less */
+#define IPV6_LEAST_MTU 1280  /* and IPv6 */
 
 static struct {
 	bool given;
 	uint32_t remote; /* network order; 0: the one in pppd's options */
+	bool peer_chooses;
+	bool has_id;
+	eui64_t id;      /* the peer's interface identifier, where has_id */
 	uint16_t mtu;    /* 0: what LCP gives */
 	uint8_t mppe;    /* enum plugin_mppe */
 	uint8_t bits;    /* MPPE_OPT_40 and MPPE_OPT_128 that we may use */
@@ -40,35 +46,91 @@ static void choose_address(uint32_t *addr)
 		*addr = grant.remote;
 }
 
+/* Not the one that pppd makes up for a peer that has named none. */
+static bool address_chosen(uint32_t addr)
+{
+	bool named = ipcp_hisoptions[0].neg_addr || ipcp_hisoptions[0].old_addrs;
+	uint8_t first = (uint8_t)(ntohl(addr) >> 24);
+
+	return named && first != 0 && first != 127 && first < 224 && addr != ipcp_gotoptions[0].ouraddr;
+}
+
 /* The peer has what it was given and nothing else, whatever the options say. */
 static int address_allowed(uint32_t addr)
 {
 	uint32_t want = grant.remote ? grant.remote : ipcp_wantoptions[0].hisaddr;
 
+	if (grant.given && grant.peer_chooses)
+		return address_chosen(addr);
 	return grant.given && want && addr == want;
+}
+
+static void apply_remote(const struct plugin_answer *a)
+{
+	ipcp_options *want = &ipcp_wantoptions[0];
+
+	grant.remote = htonl(a->remote);
+	grant.peer_chooses = a->peer_chooses;
+	if (a->remote || a->peer_chooses) {
+		want->hisaddr = grant.remote;
+		want->accept_remote = a->peer_chooses;
+	}
 }
 
 static void apply_addresses(const struct plugin_answer *a)
 {
 	ipcp_options *want = &ipcp_wantoptions[0], *allow = &ipcp_allowoptions[0];
 
-	grant.remote = htonl(a->remote);
-	if (a->remote) {
-		want->hisaddr = grant.remote;
-		want->accept_remote = 0;
-	}
+	apply_remote(a);
 	if (a->local) {
 		want->ouraddr = htonl(a->local);
 		want->accept_local = 0;
 	}
 	if (a->proxyarp)
 		want->proxy_arp = 1;
+	if (a->no_vj)
+		want->neg_vj = allow->neg_vj = 0;
 	for (int i = 0; i < PLUGIN_DNS; i++) {
 		if (a->dns[i])
 			allow->dnsaddr[i] = htonl(a->dns[i]);
 		if (a->wins[i])
 			allow->winsaddr[i] = htonl(a->wins[i]);
 	}
+}
+
+/* --- interface identifier --- */
+
+static void apply_interface_id(uint64_t id)
+{
+	ipv6cp_options *want = &ipv6cp_wantoptions[0];
+
+	grant.has_id = id != 0;
+	if (!grant.has_id)
+		return;
+	for (int i = 0; i < 8; i++)
+		grant.id.e8[i] = (uint8_t)(id >> (56 - 8 * i));
+	want->hisid = grant.id;
+	want->opt_remote = 1; /* or pppd would take any */
+	want->accept_remote = 0;
+}
+
+static void close_ipv6(void *ctx)
+{
+	char why[] = "Refused its interface identifier";
+
+	(void)ctx;
+	ipv6cp_protent.close(0, why);
+}
+
+/* pppd 2.4.9 proposes the identifier once, and then takes the peer's own. */
+static void on_ipv6_up(void *ctx, int arg)
+{
+	(void)ctx;
+	(void)arg;
+	if (!grant.has_id || eui64_equals(grant.id, ipv6cp_hisoptions[0].hisid))
+		return;
+	compat_warn("pacd.so: the peer does not take the interface identifier that it was given: no IPv6");
+	compat_soon(close_ipv6); /* not from inside IPV6CP's own change of state */
 }
 
 /* --- MPPE --- */
@@ -93,24 +155,40 @@ static void deny_mppe(void)
 	ccp_allowoptions[0].mppe = 0;
 }
 
-static uint8_t usable_bits(void)
+/* The answer's, or pppd's options'. RFC 2433's keys are good for 128 bits only, as pppd has it. */
+static uint8_t usable_bits(const struct plugin_answer *a, uint8_t method)
 {
 	uint8_t bits = ccp_wantoptions[0].mppe & (MPPE_OPT_40 | MPPE_OPT_128);
 
-	return bits ? bits : MPPE_OPT_128;
+	if (!bits)
+		bits = MPPE_OPT_128;
+	if (a->mppe_40 || a->mppe_128)
+		bits = (uint8_t)((a->mppe_40 ? MPPE_OPT_40 : 0) | (a->mppe_128 ? MPPE_OPT_128 : 0));
+	return method == PLUGIN_MSCHAP ? bits & (uint8_t)~MPPE_OPT_40 : bits;
 }
 
-static int apply_mppe(struct plugin_answer *a)
+/* NULL where MPPE is possible. */
+static const char *mppe_obstacle(const struct plugin_answer *a)
 {
-	bool possible = a->has_keys && ccp_protent.enabled_flag;
+	if (!a->has_keys)
+		return "this login has no keys";
+	if (!ccp_protent.enabled_flag)
+		return "the option noccp is set";
+	return grant.bits ? NULL : "not with a key length that this login can have";
+}
 
-	grant.bits = usable_bits();
+static int apply_mppe(struct plugin_answer *a, uint8_t method)
+{
+	const char *obstacle;
+
+	grant.bits = usable_bits(a, method);
 	grant.mppe = a->mppe;
-	if (a->mppe == PLUGIN_MPPE_REQUIRE && !possible) {
-		compat_error("pacd.so: MPPE is required, but %s", a->has_keys ? "the option noccp is set" : "this login has no keys");
+	obstacle = mppe_obstacle(a);
+	if (a->mppe == PLUGIN_MPPE_REQUIRE && obstacle) {
+		compat_error("pacd.so: MPPE is required, but %s", obstacle);
 		return -1;
 	}
-	if (!possible)
+	if (obstacle)
 		grant.mppe = PLUGIN_MPPE_DENY;
 	else if (a->mppe != PLUGIN_MPPE_DENY)
 		compat_mppe_keys(a->send_key, a->recv_key);
@@ -123,16 +201,27 @@ static int apply_mppe(struct plugin_answer *a)
 	return 0;
 }
 
-int grant_apply(struct plugin_answer *a)
+static void apply_vars(const struct script_vars *v)
 {
-	int r = apply_mppe(a);
+	for (uint8_t i = 0; i < v->n; i++)
+		compat_setenv(script_var_name(v->list[i].var), v->list[i].value);
+}
+
+int grant_apply(struct plugin_answer *a, uint8_t method)
+{
+	int r = apply_mppe(a, method);
 
 	explicit_bzero(a->send_key, sizeof a->send_key);
 	explicit_bzero(a->recv_key, sizeof a->recv_key);
 	if (r < 0)
 		return r;
 	apply_addresses(a);
+	apply_interface_id(a->interface_id);
+	apply_vars(&a->vars);
+	route_keep(a);
 	grant.mtu = a->mtu;
+	if (a->mtu && a->mtu < IPV6_LEAST_MTU && ipv6cp_protent.enabled_flag)
+		compat_warn("pacd.so: there is no IPv6 with an MTU of %d", (int)a->mtu);
 	grant.given = true;
 	return 0;
 }
@@ -210,29 +299,43 @@ void grant_hurry_ipcp(void)
 
 /* --- MTU --- */
 
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
 /* LCP's value, as lcp_up() has it. */
 static int link_mtu(void)
 {
-	int peer = lcp_hisoptions[0].neg_mru ? lcp_hisoptions[0].mru : PPP_DEFAULT_MRU;
+	const lcp_options *peer = &lcp_hisoptions[0], *got = &lcp_gotoptions[0], *want = &lcp_wantoptions[0];
+	int theirs = peer->neg_mru ? peer->mru : PPP_DEFAULT_MRU;
+	int ours = !got->neg_mru ? PPP_DEFAULT_MRU : got->mru > want->mru ? got->mru : want->mru;
 
-	return peer < lcp_allowoptions[0].mru ? peer : lcp_allowoptions[0].mru;
+	return least(least(theirs, ours), lcp_allowoptions[0].mru);
+}
+
+/* The answer may be lower than any MRU could be, but not so low that the kernel takes the address away. */
+static int granted_mtu(void)
+{
+	int floor = IPV4_LEAST_MTU + (grant.mppe == PLUGIN_MPPE_DENY ? 0 : MPPE_PAD);
+	int mtu = link_mtu();
+
+	if (!grant.mtu || grant.mtu >= mtu)
+		return mtu;
+	return grant.mtu > floor ? grant.mtu : floor;
 }
 
 /* CCP takes MPPE_PAD off at each request that it acknowledges, also when one comes twice: set it anew, once. */
 void grant_mtu(void)
 {
 	bool acked = ccp_fsm[0].state == OPENED || ccp_fsm[0].state == ACKSENT;
-	int mtu = link_mtu();
 
-	if (grant.mtu && grant.mtu < mtu)
-		mtu = grant.mtu;
-	if (acked && ccp_hisoptions[0].mppe)
-		mtu -= MPPE_PAD;
-	compat_set_mtu(mtu);
+	compat_set_mtu(granted_mtu() - (acked && ccp_hisoptions[0].mppe ? MPPE_PAD : 0));
 }
 
 void grant_init(void)
 {
 	ip_choose_hook = choose_address;
 	allowed_address_hook = address_allowed;
+	compat_on_ipv6_up(on_ipv6_up);
 }

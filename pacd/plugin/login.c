@@ -176,7 +176,7 @@ static bool verdict(struct plugin_answer *a, uint8_t method, const uint8_t *chal
 	} else {
 		*a = m.answer;
 		/* Addresses and keys are those of the first login: CCP and IPCP have used them. */
-		if (a->ok && !logged_in.done && grant_apply(a) < 0)
+		if (a->ok && !logged_in.done && grant_apply(a, method) < 0)
 			default_text(a, method);
 		else if (a->ok)
 			remember_user();

@@ -29,6 +29,8 @@
 
 #define EXIT_BAD_START 2 /* pppd's "option error" */
 
+_Static_assert(PLUGIN_MSG_MAX <= SEQMSG_MAX, "a message must fit its carrier");
+
 /* pppd compares it with its own version and refuses another. */
 EXPORT extern char pppd_version[];
 EXPORT void plugin_init(void);

@@ -33,8 +33,11 @@ void login_snoop(const uint8_t *packet, size_t len);
 /* --- grant.c: what main's answer gives the peer --- */
 
 void grant_init(void);
-/* 0, or -1: what the answer demands can't be had, refuse the login. Wipes the keys. */
-int grant_apply(struct plugin_answer *a);
+/*
+ * `method` (enum plugin_method): how the peer has logged in.  0, or -1: what the answer demands can't be had, refuse the
+ * login.  Wipes the keys.
+ */
+int grant_apply(struct plugin_answer *a, uint8_t method);
 /* Each packet before pppd has looked at it: notices a peer that asks for MPPE where it is allowed. */
 void grant_snoop(const uint8_t *packet, size_t len);
 /* MPPE in use now, in bits: 0, 40 or 128. */
@@ -45,15 +48,24 @@ bool grant_kept(void);
 bool grant_optional(void);
 /* MPPE has come up, before IP, on a link where it need not: asks for our address again. */
 void grant_hurry_ipcp(void);
-/* At ip-up: the interface's MTU, which CCP and LCP have left somewhere. */
+/* At ip-up, and when MPPE comes up later: the interface's MTU, which CCP and LCP have left somewhere. */
 void grant_mtu(void);
+
+/* --- route.c: routes through the link --- */
+
+/* The answer's, for each ip-up of this call. */
+void route_keep(const struct plugin_answer *a);
+/* The interface has its address and is up. One that cannot be had costs a warning, not the call. */
+void route_up(void);
+/* The interface is up still. */
+void route_down(void);
 
 /* --- report.c: up, down, counters --- */
 
 void report_init(void);
 /* The session is over: a login now would be another session, in a process that main counts as one. */
 bool report_over(void);
-/* Each packet before pppd has looked at it: MPPE may come up after IP. */
+/* Each packet before pppd has looked at it: MPPE may come up after IP, and the peer may end the link. */
 void report_snoop(const uint8_t *packet, size_t len);
 
 #endif

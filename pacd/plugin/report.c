@@ -9,6 +9,7 @@
  */
 #include "pacd/plugin/compat.h"
 
+#include "common/buf.h"
 #include "pacd/plugin/plugin.h"
 
 #include <arpa/inet.h>
@@ -17,10 +18,14 @@
 #include <stdlib.h>
 
 #define PROTO_CCP 0x80fd
+#define EXIT_NEGOTIATION 10 /* pppd's "negotiation failed" */
+#define PROTO_LCP 0xc021
+#define TERMINATE_REQUEST 5
 
 static struct {
 	bool up;   /* UP has been sent */
 	bool over; /* DOWN has been sent */
+	bool peer_ended; /* the peer has sent LCP Terminate-Request */
 	int64_t since_ms;
 	uint8_t mppe_bits; /* as last seen, and reported where `up` */
 } session;
@@ -37,6 +42,7 @@ static void close_link(const char *why)
 	char text[64];
 
 	compat_error("pacd.so: %s", why);
+	compat_set_status(EXIT_NEGOTIATION);
 	snprintf(text, sizeof text, "%s", why);
 	lcp_close(0, text);
 }
@@ -74,6 +80,7 @@ static void on_ip_up(void *ctx, int arg)
 		session.since_ms = plugin_clock_ms();
 	session.up = true;
 	grant_mtu();
+	route_up();
 	send_up();
 	if (!grant_kept())
 		compat_soon(check_encryption);
@@ -85,6 +92,7 @@ static void after_ccp(void *ctx)
 	if (session.over || grant_mppe_bits() == session.mppe_bits)
 		return;
 	if (session.up) {
+		grant_mtu();
 		send_up();
 	} else {
 		session.mppe_bits = grant_mppe_bits();
@@ -92,9 +100,29 @@ static void after_ccp(void *ctx)
 	}
 }
 
+/* One that pppd heeds (RFC 1661 5.5). Whatever comes after it, it was the peer who ended the link. */
+static bool ends_link(struct rbuf *r)
+{
+	uint8_t code = rbuf_u8(r);
+	uint16_t length;
+
+	rbuf_skip(r, 1);
+	length = rbuf_u16(r);
+	return code == TERMINATE_REQUEST && !r->fault && length >= 4 && length - 4u <= rbuf_left(r) &&
+	       lcp_fsm[0].state == OPENED;
+}
+
 void report_snoop(const uint8_t *packet, size_t len)
 {
-	if (grant_optional() && !session.over && len > 4 && (packet[2] << 8 | packet[3]) == PROTO_CCP)
+	struct rbuf r;
+	uint16_t proto;
+
+	rbuf_init(&r, packet, len);
+	rbuf_skip(&r, 2); /* address and control */
+	proto = rbuf_u16(&r);
+	if (proto == PROTO_LCP && ends_link(&r))
+		session.peer_ended = true;
+	if (proto == PROTO_CCP && grant_optional() && !session.over)
 		compat_soon(after_ccp); /* once CCP has dealt with the packet */
 }
 
@@ -131,20 +159,18 @@ static void read_counters(struct plugin_down *d)
 static void tell_scripts(void)
 {
 	const char *reason;
-	char name[] = "PACD_REASON", value[PLUGIN_TEXT_MAX + 1];
 
 	plugin_drain();
 	reason = plugin_end_reason();
-	if (!reason)
-		return;
-	snprintf(value, sizeof value, "%s", reason);
-	compat_setenv(name, value);
+	if (reason)
+		compat_setenv("PACD_REASON", reason);
 }
 
 static void on_ip_down(void *ctx, int arg)
 {
 	(void)ctx;
 	(void)arg;
+	route_down();
 	tell_scripts();
 }
 
@@ -179,6 +205,7 @@ static void on_link_down(void *ctx, int arg)
 		return;
 	session.over = true;
 	m.down.status = compat_status() & 0xff;
+	m.down.peer_ended = session.peer_ended;
 	if (session.up) {
 		m.down.seconds = (uint32_t)((plugin_clock_ms() - session.since_ms) / 1000);
 		read_counters(&m.down);

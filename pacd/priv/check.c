@@ -228,6 +228,26 @@ static void warn_of_settings(void)
 		log_warn("check", "ip_forward=0 hint=\"clients reach only this machine: sysctl net.ipv4.ip_forward\"");
 }
 
+static bool holds_secrets(const struct conf_radius *r)
+{
+	for (size_t i = 0; i < r->nservers; i++)
+		if (r->servers[i].secret && !r->servers[i].secret_file && !r->config)
+			return true;
+	for (size_t i = 0; i < r->das.nclients; i++)
+		if (r->das.clients[i].secret && !r->das.clients[i].secret_file)
+			return true;
+	return false;
+}
+
+static void warn_of_secrets(const struct conf *c)
+{
+	struct stat st;
+
+	if (holds_secrets(&c->radius) && stat(c->file, &st) == 0 && (st.st_mode & S_IRWXO))
+		log_warn("check", "secrets=readable file=%s mode=%04o hint=\"chmod 600 it, or use secret_file\"",
+			 c->file, st.st_mode & 07777);
+}
+
 void priv_check_machine(const struct conf *c, const struct priv_scope *scope, struct conf_errors *errors)
 {
 	if (geteuid() != 0) {
@@ -236,6 +256,7 @@ void priv_check_machine(const struct conf *c, const struct priv_scope *scope, st
 	}
 	check_capacity(c, scope->live, errors);
 	check_files(c, scope->main_pid, errors);
+	warn_of_secrets(c);
 	if (!c->ppp.check)
 		return;
 	if (scope->programs) {

@@ -16,14 +16,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ITEM_MAX 31          /* octets of the longest request, with room */
+#define ITEM_MAX 32          /* octets of the longest request of fixed length, with room */
 #define RING_FIRST 64
 #define RING_MAX (1u << 18)  /* requests: a few for each of 65,535 calls */
+#define LONG_MAX 1024        /* of them longer than ITEM_MAX: those of calls that were changed */
 #define BATCH 64             /* messages in one turn of the loop */
 
 struct item {
-	uint8_t len;
-	uint8_t data[ITEM_MAX];
+	uint16_t len;
+	union {
+		uint8_t data[ITEM_MAX];
+		uint8_t *apart; /* owned; where len is more than ITEM_MAX */
+	};
 };
 
 struct priv_client {
@@ -34,6 +38,7 @@ struct priv_client {
 	void *ctx;
 	struct item *ring;
 	size_t size, first, count; /* size: 0 or a power of two */
+	size_t nlong;              /* items with memory of their own */
 	bool dead;
 };
 
@@ -45,14 +50,23 @@ static void end(struct priv_client *p)
 	p->handlers->gone(p->ctx); /* may free p */
 }
 
+static const struct priv_conf_fds no_conf_fds = { -1, -1, -1, -1 };
+
+/* Their number is right: priv_fds(). */
 static void hand_conf(struct priv_client *p, const struct priv_conf *m, struct seqmsg *raw)
 {
-	int first = seqmsg_take_fd(raw, 0);
+	struct priv_conf_fds fds = no_conf_fds;
+	size_t next = 0;
 
-	if (m->ok)
-		p->handlers->conf(p->ctx, m, first, seqmsg_take_fd(raw, 1), -1);
+	if (!m->ok)
+		fds.errors = seqmsg_take_fd(raw, next++);
 	else
-		p->handlers->conf(p->ctx, m, -1, -1, first);
+		fds.conf = seqmsg_take_fd(raw, next++);
+	if (m->has_users)
+		fds.users = seqmsg_take_fd(raw, next++);
+	if (m->has_radius)
+		fds.radius = seqmsg_take_fd(raw, next++);
+	p->handlers->conf(p->ctx, m, &fds);
 }
 
 static void hand_started(struct priv_client *p, const struct priv_started *m, struct seqmsg *raw)
@@ -84,8 +98,8 @@ static int hand_short(struct priv_client *p, struct priv_msg *m)
 	case PRIV_CONF:
 		if (m->conf.ok)
 			priv_client_conf_taken(p, m->conf.generation, false);
-		m->conf.ok = m->conf.has_users = 0;
-		p->handlers->conf(p->ctx, &m->conf, -1, -1, -1);
+		m->conf.ok = m->conf.has_users = m->conf.has_radius = 0;
+		p->handlers->conf(p->ctx, &m->conf, &no_conf_fds);
 		return 0;
 	case PRIV_OPENED:
 		m->opened.error = EMFILE;
@@ -157,32 +171,63 @@ static int grow(struct priv_client *p)
 	return 0;
 }
 
+static int item_fill(struct priv_client *p, struct item *item, const uint8_t *data, size_t len)
+{
+	uint8_t *apart;
+
+	item->len = (uint16_t)len;
+	if (len <= ITEM_MAX) {
+		memcpy(item->data, data, len);
+		return 0;
+	}
+	if (p->nlong >= LONG_MAX)
+		return -ENOBUFS;
+	apart = malloc(len);
+	if (!apart)
+		return -ENOMEM;
+	memcpy(apart, data, len);
+	item->apart = apart;
+	p->nlong++;
+	return 0;
+}
+
 static int enqueue(struct priv_client *p, const uint8_t *data, size_t len)
 {
-	struct item *item;
+	int r = p->count == p->size ? grow(p) : 0;
 
-	if (p->count == p->size) {
-		int r = grow(p);
+	if (r == 0)
+		r = item_fill(p, &p->ring[(p->first + p->count) & (p->size - 1)], data, len);
+	if (r == 0)
+		p->count++;
+	return r;
+}
 
-		if (r < 0)
-			return r;
+static const uint8_t *item_data(const struct item *item)
+{
+	return item->len > ITEM_MAX ? item->apart : item->data;
+}
+
+static void drop_first(struct priv_client *p)
+{
+	struct item *item = &p->ring[p->first];
+
+	if (item->len > ITEM_MAX) {
+		free(item->apart);
+		p->nlong--;
 	}
-	item = &p->ring[(p->first + p->count++) & (p->size - 1)];
-	item->len = (uint8_t)len;
-	memcpy(item->data, data, len);
-	return 0;
+	p->first = (p->first + 1) & (p->size - 1);
+	p->count--;
 }
 
 static void flush(struct priv_client *p)
 {
 	while (p->count) {
-		struct item *item = &p->ring[p->first];
+		const struct item *item = &p->ring[p->first];
 
 		/* Any error but a full socket shows at the reading side too, after what is left to read. */
-		if (seqmsg_send(p->fd, item->data, item->len, NULL, 0) == -EAGAIN)
+		if (seqmsg_send(p->fd, item_data(item), item->len, NULL, 0) == -EAGAIN)
 			return;
-		p->first = (p->first + 1) & (p->size - 1);
-		p->count--;
+		drop_first(p);
 	}
 	ev_io_stop(p->loop, &p->writes);
 }
@@ -196,12 +241,14 @@ static void on_write(struct ev_loop *loop, ev_io *w, int events)
 
 static int send_msg(struct priv_client *p, const struct priv_msg *m)
 {
-	uint8_t data[ITEM_MAX];
+	uint8_t data[PRIV_MSG_MAX];
 	size_t len = priv_encode(data, sizeof data, m);
 	int r = -EAGAIN;
 
 	if (p->dead)
 		return -EPIPE;
+	if (len == 0)
+		return -EINVAL;
 	if (!p->count)
 		r = seqmsg_send(p->fd, data, len, NULL, 0);
 	if (r != -EAGAIN)
@@ -238,6 +285,8 @@ void priv_client_free(struct priv_client *p)
 	ev_io_stop(p->loop, &p->reads);
 	ev_io_stop(p->loop, &p->writes);
 	close(p->fd);
+	while (p->count)
+		drop_first(p);
 	free(p->ring);
 	free(p);
 }
@@ -290,4 +339,14 @@ int priv_client_down_hook(struct priv_client *p, uint32_t unit, uint32_t local, 
 	struct priv_msg m = { .type = PRIV_DOWN_HOOK, .down_hook = { unit, local, remote, peer_addr } };
 
 	return send_msg(p, &m);
+}
+
+int priv_client_change_hook(struct priv_client *p, const struct priv_change_hook *m)
+{
+	struct priv_msg msg = { .type = PRIV_CHANGE_HOOK };
+
+	if (m->unit > INT32_MAX)
+		return -EINVAL; /* the root part would take it for an attack */
+	msg.change_hook = *m;
+	return send_msg(p, &msg);
 }

@@ -12,12 +12,16 @@
 #include <ev.h>
 #include <stdbool.h>
 
+struct priv_conf_fds {
+	int conf, users, radius, errors; /* the handler's, each; -1: none */
+};
+
 struct priv_handlers {
 	/*
-	 * conf_fd and users_fd (or -1), or on a bad configuration errors_fd; the others are -1.  Without a descriptor
-	 * left for them: m->ok is 0, all three are -1, and the root part has been told that it is not taken.
+	 * On a good configuration conf, users and radius (or -1); on a bad one errors; the others are -1.  Without a
+	 * descriptor left for them: m->ok is 0, all are -1, and the root part has been told that it is not taken.
 	 */
-	void (*conf)(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd);
+	void (*conf)(void *ctx, const struct priv_conf *m, const struct priv_conf_fds *fds);
 	void (*opened)(void *ctx, const struct priv_opened *m, int fd);
 	/* Without a descriptor left: m->error is EMFILE, and the root part has been asked to kill that pppd. */
 	void (*started)(void *ctx, const struct priv_started *m, int pty, int plugin, int log);
@@ -48,5 +52,10 @@ int priv_client_ready(struct priv_client *p);
  * them.  Once for each such pppd; more is refused.
  */
 int priv_client_down_hook(struct priv_client *p, uint32_t unit, uint32_t local, uint32_t remote, uint32_t peer_addr);
+/*
+ * The change script of a live pppd's link, after its session was changed; see ppp.change_script.  Also -EINVAL: a value
+ * that the root part would not take.
+ */
+int priv_client_change_hook(struct priv_client *p, const struct priv_change_hook *m);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * What only root can see: reads pacd.conf and the users file, seals copies of
- * the same octets for main, and looks at what the configuration names.
+ * the same octets for main, and looks at what the configuration names; what
+ * RADIUS needs besides is in files_radius.c.
  *
  * Owns the copies and the parsed snapshots until priv_files_clear().  It must not
  * know who asks, nor judge the machine (check.c does).  Everything that is wrong
  * is added to the errors; nothing is logged here.
  */
-#include "pacd/priv/priv.h"
+#include "pacd/priv/files_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +24,7 @@
 
 #define PPPD_OPTIONS "/etc/ppp/options" /* read by every pppd before its own words */
 
-struct text {
-	char *data; /* owned */
-	size_t len;
-};
-
-static void wipe(struct text *t)
+void files_wipe(struct files_text *t)
 {
 	if (t->data)
 		explicit_bzero(t->data, t->len);
@@ -36,8 +32,7 @@ static void wipe(struct text *t)
 	t->data = NULL;
 }
 
-/* 0 or -errno; the file is as long as it was when its size was asked. */
-static int read_all(int fd, struct text *t, size_t size)
+int files_read(int fd, struct files_text *t, size_t size)
 {
 	t->data = malloc(size + 1);
 	t->len = 0;
@@ -58,9 +53,7 @@ static int read_all(int fd, struct text *t, size_t size)
 	return 0;
 }
 
-/* An open descriptor of a regular file of a bearable size, or -1 with an error added. */
-static int open_regular(const char *file, const char *named_by, const char *key, struct stat *st,
-			struct conf_errors *errors)
+int files_open(const char *file, const char *named_by, const char *key, struct stat *st, struct conf_errors *errors)
 {
 	/* Not blocking: the name may lead to a FIFO. */
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -108,10 +101,10 @@ int priv_files_seal(const char *data, size_t len)
 }
 
 /* 0 with the text and a sealed copy; -1 with an error added. */
-static int take_file(int fd, const char *file, const struct stat *st, struct text *t, int *copy,
+static int take_file(int fd, const char *file, const struct stat *st, struct files_text *t, int *copy,
 		     struct conf_errors *errors)
 {
-	int r = read_all(fd, t, (size_t)st->st_size);
+	int r = files_read(fd, t, (size_t)st->st_size);
 
 	if (r < 0) {
 		conf_errors_add(errors, file, 0, NULL, "can't read it: %s", strerror(-r));
@@ -134,8 +127,8 @@ bool priv_owned(const struct stat *st)
 }
 
 /* It decides what root executes. Who is not root can do no more by it than by himself. */
-static void see_owned(const char *file, const struct stat *st, const char *named_by, const char *key,
-		      struct conf_errors *errors)
+void files_see_owned(const char *file, const struct stat *st, const char *named_by, const char *key,
+		     struct conf_errors *errors)
 {
 	if (geteuid() != 0 || priv_owned(st))
 		return;
@@ -149,17 +142,17 @@ static void see_owned(const char *file, const struct stat *st, const char *named
 
 static void load_conf(struct priv_files *f, const char *file, struct conf_errors *errors)
 {
-	struct text t = { NULL, 0 };
+	struct files_text t = { NULL, 0 };
 	struct stat st;
-	int fd = open_regular(file, file, NULL, &st, errors);
+	int fd = files_open(file, file, NULL, &st, errors);
 
 	if (fd < 0)
 		return;
-	see_owned(file, &st, file, NULL, errors);
+	files_see_owned(file, &st, file, NULL, errors);
 	if (take_file(fd, file, &st, &t, &f->conf_fd, errors) == 0)
 		f->conf = conf_parse(file, t.data, t.len, errors);
 	close(fd);
-	wipe(&t);
+	files_wipe(&t);
 }
 
 /* It holds secrets: whoever is not root, by owner or group, must have no bit on it. */
@@ -181,16 +174,16 @@ static bool users_private(const char *file, const struct stat *st, struct conf_e
 static void load_users(struct priv_files *f, struct conf_errors *errors)
 {
 	const char *file = f->conf->aaa.users;
-	struct text t = { NULL, 0 };
+	struct files_text t = { NULL, 0 };
 	struct stat st;
-	int fd = open_regular(file, f->conf->file, "aaa.users", &st, errors);
+	int fd = files_open(file, f->conf->file, "aaa.users", &st, errors);
 
 	if (fd < 0)
 		return;
 	if (users_private(file, &st, errors) && take_file(fd, file, &st, &t, &f->users_fd, errors) == 0)
 		f->users = conf_users_parse(file, t.data, t.len, f->conf, errors);
 	close(fd);
-	wipe(&t);
+	files_wipe(&t);
 }
 
 static void see_program(const struct conf *c, struct conf_errors *errors)
@@ -203,17 +196,17 @@ static void see_program(const struct conf *c, struct conf_errors *errors)
 	else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 		conf_errors_add(errors, c->file, 0, "ppp.pppd", "%s can't be executed", c->ppp.pppd);
 	else
-		see_owned(c->ppp.pppd, &st, c->file, "ppp.pppd", errors);
+		files_see_owned(c->ppp.pppd, &st, c->file, "ppp.pppd", errors);
 }
 
 static void see_readable(const struct conf *c, const char *key, const char *file, struct conf_errors *errors)
 {
 	struct stat st;
-	int fd = open_regular(file, c->file, key, &st, errors);
+	int fd = files_open(file, c->file, key, &st, errors);
 
 	if (fd < 0)
 		return;
-	see_owned(file, &st, c->file, key, errors);
+	files_see_owned(file, &st, c->file, key, errors);
 	close(fd);
 }
 
@@ -223,7 +216,19 @@ static void see_unchecked(const struct conf *c, const char *key, const char *fil
 	struct stat st;
 
 	if (stat(file, &st) == 0)
-		see_owned(file, &st, c->file, key, errors);
+		files_see_owned(file, &st, c->file, key, errors);
+}
+
+static void see_script(const struct conf *c, const char *key, const char *file, struct conf_errors *errors)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0)
+		conf_errors_add(errors, c->file, 0, key, "no script %s: %s", file, strerror(errno));
+	else if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
+		conf_errors_add(errors, c->file, 0, key, "%s can't be executed: chmod u+x %s", file, file);
+	else
+		files_see_owned(file, &st, c->file, key, errors);
 }
 
 static void see_ppp(const struct conf *c, struct conf_errors *errors)
@@ -237,6 +242,8 @@ static void see_ppp(const struct conf *c, struct conf_errors *errors)
 	}
 	if (c->ppp.options)
 		see_readable(c, "ppp.options", c->ppp.options, errors);
+	if (c->ppp.change_script)
+		see_script(c, "ppp.change_script", c->ppp.change_script, errors);
 }
 
 static struct priv_stamp stamp(const char *file)
@@ -332,11 +339,12 @@ int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_err
 {
 	size_t before = errors->n;
 
-	*f = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	*f = (struct priv_files){ .conf_fd = -1, .users_fd = -1, .radius_fd = -1 };
 	load_conf(f, conf_file, errors);
 	if (f->conf) {
 		if (f->conf->aaa.users)
 			load_users(f, errors);
+		files_load_radius(f, errors);
 		see_ppp(f->conf, errors);
 		stamp_programs(f);
 		see_accounts(f->conf, errors);
@@ -354,7 +362,9 @@ void priv_files_clear(struct priv_files *f)
 		close(f->conf_fd);
 	if (f->users_fd >= 0)
 		close(f->users_fd);
+	if (f->radius_fd >= 0)
+		close(f->radius_fd);
 	conf_users_free(f->users);
 	conf_free(f->conf);
-	*f = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	*f = (struct priv_files){ .conf_fd = -1, .users_fd = -1, .radius_fd = -1 };
 }

@@ -1,10 +1,11 @@
 /*
- * Runs the down script in pppd's place (pppd(8), SCRIPTS): interface, tty, speed,
- * the two addresses and ipparam as words, and what of pppd's environment is known.
+ * Runs scripts for a link with the words of pppd's own (pppd(8), SCRIPTS):
+ * interface, tty, speed, the two addresses and ipparam, and what of pppd's
+ * environment is known.  The down script in pppd's place, and the change script.
  *
- * Owns its children until they are reaped.  It gets numbers, and nothing of a
- * script's words or environment can be anything else; whether a link has earned
- * a run is for the caller to know.
+ * Owns its children until they are reaped.  It gets numbers and checked variables
+ * of a closed list, and nothing of a script's words or environment can be anything
+ * else; whether a link has earned a run is for the caller to know.
  */
 #include "pacd/priv/hook.h"
 
@@ -25,23 +26,32 @@
 
 #define WORD 32 /* octets of an interface's name, an address, or a variable with one of them */
 #define ARGS 8
-#define VARIABLES 10
+#define VARIABLES 7 /* of pppd's */
+#define VARIABLE (32 + SCRIPT_VAR_MAX + 1) /* octets of one of ours: name, "=", value, NUL */
 #define NOT_EXECUTED 127
 
 struct hook {
-	struct list node; /* in hooks.running or hooks.waiting */
+	struct list node; /* in one of the lists of struct hooks */
 	struct priv_down_hook link;
 	bool ipparam;
 	pid_t pid;
 	struct mono until;
 	bool killed;
+	struct change *change; /* owned; NULL: it is the down script */
+};
+
+/* What a change script has beyond a down script. */
+struct change {
+	uint64_t token;
+	struct script_vars vars;
+	char script[]; /* a copy: the configuration may go first */
 };
 
 /* What the script gets. */
 struct words {
 	char name[WORD], local[ADDR_TEXT], remote[ADDR_TEXT], caller[ADDR_TEXT];
-	char values[VARIABLES][WORD];
-	char *args[ARGS], *env[VARIABLES + 1];
+	char values[VARIABLES][WORD], vars[SCRIPT_VARS][VARIABLE];
+	char *args[ARGS], *env[2 + VARIABLES + SCRIPT_VARS + 1];
 };
 
 void hooks_init(struct hooks *h, const char *script)
@@ -49,23 +59,43 @@ void hooks_init(struct hooks *h, const char *script)
 	*h = (struct hooks){ .script = script };
 	list_init(&h->running);
 	list_init(&h->waiting);
+	list_init(&h->changing);
 }
 
-static void drop_all(struct list *l)
+static void hook_free(struct hook *k)
 {
-	while (!list_empty(l)) {
-		struct hook *k = list_entry(l->next, struct hook, node);
+	free(k->change);
+	free(k);
+}
 
-		list_remove(&k->node);
-		free(k);
-	}
+static void drop(struct hook *k, size_t *count)
+{
+	list_remove(&k->node);
+	(*count)--;
+	hook_free(k);
+}
+
+static void drop_all(struct list *l, size_t *count)
+{
+	while (!list_empty(l))
+		drop(list_entry(l->next, struct hook, node), count);
 }
 
 void hooks_clear(struct hooks *h)
 {
-	drop_all(&h->running);
-	drop_all(&h->waiting);
-	h->nrunning = h->nwaiting = 0;
+	drop_all(&h->running, &h->nrunning);
+	drop_all(&h->waiting, &h->nwaiting);
+	drop_all(&h->changing, &h->nchanging);
+}
+
+static const char *event_of(const struct hook *k)
+{
+	return k->change ? "change-hook" : "down-hook";
+}
+
+static const char *script_of(const struct hooks *h, const struct hook *k)
+{
+	return k->change ? k->change->script : h->script;
 }
 
 /* --- the child --- */
@@ -83,22 +113,27 @@ static void make_args(struct words *w, const char *script, const struct hook *k)
 	memcpy(w->args, args, sizeof args);
 }
 
-/* pppd's own names, as far as their values are known; and the reason, as our plugin gives it to pppd. */
-static void make_env(struct words *w, bool ipparam)
+/* pppd's own names, as far as their values are known; the reason, as our plugin gives it to pppd; and the variables. */
+static void make_env(struct words *w, const struct hook *k)
 {
-	static char path[] = CHILD_PATH, reason[] = "PACD_REASON=crashed";
-	const char *const variables[][2] = {
+	static char path[] = CHILD_PATH, crashed[] = "PACD_REASON=crashed", change[] = "PACD_REASON=change";
+	const char *const variables[VARIABLES][2] = {
 		{ "IFNAME", w->name },         { "DEVICE", "-" },           { "SPEED", "0" },
 		{ "IPLOCAL", w->local },       { "IPREMOTE", w->remote },   { "REMOTENUMBER", w->caller },
-		{ "PPP_IPPARAM", ipparam ? w->caller : "" },
+		{ "PPP_IPPARAM", k->ipparam ? w->caller : "" },
 	};
 	size_t n = 0;
 
 	w->env[n++] = path;
-	w->env[n++] = reason;
-	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+	w->env[n++] = k->change ? change : crashed;
+	for (size_t i = 0; i < VARIABLES; i++) {
 		snprintf(w->values[i], WORD, "%s=%s", variables[i][0], variables[i][1]);
 		w->env[n++] = w->values[i];
+	}
+	for (size_t i = 0; k->change && i < k->change->vars.n; i++) {
+		snprintf(w->vars[i], VARIABLE, "%s=%s", script_var_name(k->change->vars.list[i].var),
+			 k->change->vars.list[i].value);
+		w->env[n++] = w->vars[i];
 	}
 	w->env[n] = NULL;
 }
@@ -114,7 +149,7 @@ static _Noreturn void child(const char *script, const struct hook *k)
 		_exit(NOT_EXECUTED);
 	umask(077);
 	make_args(&w, script, k);
-	make_env(&w, k->ipparam);
+	make_env(&w, k);
 	execve(script, w.args, w.env);
 	_exit(NOT_EXECUTED);
 }
@@ -137,14 +172,30 @@ static int start(struct hooks *h, struct hook *k)
 {
 	k->pid = fork();
 	if (k->pid == 0)
-		child(h->script, k);
+		child(script_of(h, k), k);
 	if (k->pid < 0)
 		return -errno;
 	k->until = mono_add_s(mono_now(), HOOK_S);
 	list_append(&h->running, &k->node);
 	h->nrunning++;
-	log_info("down-hook", "interface=ppp%u pid=%d", k->link.unit, (int)k->pid);
+	log_info(event_of(k), "interface=ppp%u pid=%d", k->link.unit, (int)k->pid);
 	return 0;
+}
+
+/* Starts it, or lets it wait in that list; takes it over. */
+static int start_or_keep(struct hooks *h, struct hook *k, bool now, struct list *list, size_t *count)
+{
+	int r = 0;
+
+	if (now) {
+		r = start(h, k);
+	} else {
+		list_append(list, &k->node);
+		(*count)++;
+	}
+	if (r < 0)
+		hook_free(k);
+	return r;
 }
 
 int hooks_run(struct hooks *h, const struct priv_down_hook *m, bool ipparam)
@@ -161,40 +212,123 @@ int hooks_run(struct hooks *h, const struct priv_down_hook *m, bool ipparam)
 		return -ENOMEM;
 	k->link = *m;
 	k->ipparam = ipparam;
-	if (h->nrunning >= HOOKS_RUNNING) {
-		list_append(&h->waiting, &k->node);
-		h->nwaiting++;
+	return start_or_keep(h, k, h->nrunning < HOOKS_RUNNING, &h->waiting, &h->nwaiting);
+}
+
+/* --- change scripts --- */
+
+static struct hook *find_change(const struct list *l, uint64_t token)
+{
+	list_each(at, l) {
+		struct hook *k = list_entry(at, struct hook, node);
+
+		if (k->change && k->change->token == token)
+			return k;
+	}
+	return NULL;
+}
+
+static struct hook *hook_new(const char *script, const struct priv_change_hook *m, bool ipparam)
+{
+	struct hook *k = calloc(1, sizeof *k);
+	size_t len = strlen(script) + 1;
+
+	if (!k)
+		return NULL;
+	k->change = malloc(sizeof *k->change + len);
+	if (!k->change) {
+		free(k);
+		return NULL;
+	}
+	k->link = (struct priv_down_hook){ m->unit, m->local, m->remote, m->peer_addr };
+	k->ipparam = ipparam;
+	k->change->token = m->token;
+	k->change->vars = m->vars;
+	memcpy(k->change->script, script, len);
+	return k;
+}
+
+/* In its turn. */
+static void replace(struct hook *k, struct hook *by)
+{
+	list_append(&k->node, &by->node); /* goes before it */
+	list_remove(&k->node);
+	hook_free(k);
+}
+
+int hooks_change(struct hooks *h, const char *script, const struct priv_change_hook *m, bool ipparam)
+{
+	struct hook *k, *waits = find_change(&h->changing, m->token);
+	int r = judge(script);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	if (!waits && h->nchanging >= HOOKS_CHANGING)
+		return -ENOBUFS;
+	k = hook_new(script, m, ipparam);
+	if (!k)
+		return -ENOMEM;
+	if (waits) {
+		replace(waits, k);
 		return 0;
 	}
-	r = start(h, k);
-	if (r < 0)
-		free(k);
-	return r;
+	return start_or_keep(h, k, h->nrunning < HOOKS_RUNNING && !find_change(&h->running, m->token), &h->changing,
+			     &h->nchanging);
+}
+
+void hooks_forget(struct hooks *h, uint64_t token)
+{
+	struct hook *k = find_change(&h->changing, token);
+
+	if (k)
+		drop(k, &h->nchanging);
+}
+
+/* --- whose turn it is --- */
+
+/* The down scripts go first: their addresses may have gone to somebody else already. */
+static struct hook *take_next(struct hooks *h)
+{
+	struct hook *k = NULL;
+
+	if (h->nwaiting) {
+		k = list_entry(h->waiting.next, struct hook, node);
+		h->nwaiting--;
+	} else {
+		list_each(at, &h->changing) {
+			k = list_entry(at, struct hook, node);
+			if (!find_change(&h->running, k->change->token))
+				break;
+			k = NULL;
+		}
+		h->nchanging -= k != NULL;
+	}
+	if (k)
+		list_remove(&k->node);
+	return k;
 }
 
 static void start_next(struct hooks *h)
 {
-	while (h->nwaiting && h->nrunning < HOOKS_RUNNING) {
-		struct hook *k = list_entry(h->waiting.next, struct hook, node);
-		int r;
+	struct hook *k;
 
-		list_remove(&k->node);
-		h->nwaiting--;
-		r = start(h, k);
-		if (r < 0) {
-			log_error("down-hook", "interface=ppp%u error=\"%s\"", k->link.unit, strerror(-r));
-			free(k);
-		}
+	while (h->nrunning < HOOKS_RUNNING && (k = take_next(h))) {
+		int r = judge(script_of(h, k)); /* that may have been long ago */
+
+		if (r > 0 && (r = start(h, k)) == 0)
+			continue;
+		log_error(event_of(k), "interface=ppp%u error=\"%s\"", k->link.unit, strerror(r ? -r : ENOENT));
+		hook_free(k);
 	}
 }
 
 static void log_end(const struct hook *k, int status)
 {
 	if (WIFSIGNALED(status))
-		log_warn("down-hook", "interface=ppp%u pid=%d signal=%d timeout=%s", k->link.unit, (int)k->pid,
+		log_warn(event_of(k), "interface=ppp%u pid=%d signal=%d timeout=%s", k->link.unit, (int)k->pid,
 			 WTERMSIG(status), k->killed ? "yes" : "no");
 	else if (WEXITSTATUS(status))
-		log_warn("down-hook", "interface=ppp%u pid=%d status=%d", k->link.unit, (int)k->pid,
+		log_warn(event_of(k), "interface=ppp%u pid=%d status=%d", k->link.unit, (int)k->pid,
 			 WEXITSTATUS(status));
 }
 
@@ -206,9 +340,7 @@ bool hooks_reaped(struct hooks *h, pid_t pid, int status)
 		if (k->pid != pid)
 			continue;
 		log_end(k, status);
-		list_remove(&k->node);
-		h->nrunning--;
-		free(k);
+		drop(k, &h->nrunning);
 		start_next(h);
 		return true;
 	}
@@ -239,13 +371,13 @@ struct mono hooks_due(struct hooks *h, struct mono now)
 
 void hooks_kill(struct hooks *h)
 {
-	drop_all(&h->waiting);
-	h->nwaiting = 0;
+	drop_all(&h->waiting, &h->nwaiting);
+	drop_all(&h->changing, &h->nchanging);
 	list_each(at, &h->running)
 		kill_group(list_entry(at, struct hook, node));
 }
 
 size_t hooks_count(const struct hooks *h)
 {
-	return h->nrunning + h->nwaiting;
+	return h->nrunning + h->nwaiting + h->nchanging;
 }

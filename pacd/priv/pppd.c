@@ -250,6 +250,11 @@ void pppd_signal(const struct pppd_table *t, uint64_t token, int signal)
 		kill(p->pid, signal);
 }
 
+bool pppd_lives(const struct pppd_table *t, uint64_t token)
+{
+	return find(t, token) != NULL;
+}
+
 void pppd_signal_all(const struct pppd_table *t, int signal)
 {
 	list_each(at, &t->all)

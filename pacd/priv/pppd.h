@@ -31,6 +31,8 @@ void pppd_clear(struct pppd_table *t); /* forgets them; signals nobody */
 int pppd_start(struct pppd_table *t, const struct conf *c, uint64_t token, uint32_t peer_addr, struct pppd_ends *ends);
 /* A token that is gone already is no fault: its end is on the way to main. */
 void pppd_signal(const struct pppd_table *t, uint64_t token, int signal);
+/* It was started and is not reaped yet. */
+bool pppd_lives(const struct pppd_table *t, uint64_t token);
 void pppd_signal_all(const struct pppd_table *t, int signal);
 /* The child with that pid was reaped: its token, and it is forgotten. False when it is none of them. */
 bool pppd_reaped(struct pppd_table *t, pid_t pid, uint64_t *token);

@@ -32,7 +32,7 @@ void priv_keep_memory(void);
 /* `pacd -t`: reads, parses and checks all that can be checked; prints what is wrong on stderr. 0 or 1. */
 int priv_check(const char *conf_file);
 
-/* --- files.c: what only root can see --- */
+/* --- files.c, files_radius.c: what only root can see --- */
 
 /* Which file it was; all 0: there was none. */
 struct priv_stamp {
@@ -46,6 +46,7 @@ struct priv_stamp {
 
 struct priv_files {
 	int conf_fd, users_fd; /* sealed memfds; -1: none */
+	int radius_fd;         /* likewise: what conf_radius_complete() takes; -1: nothing to say */
 	struct conf *conf;
 	struct conf_users *users; /* NULL: no users file is named */
 	struct priv_stamp programs[PRIV_PROGRAMS];
@@ -53,7 +54,8 @@ struct priv_files {
 
 /*
  * Reads and parses the files and checks what they name: pppd, plugin, options file, users file and its mode, `user`,
- * the control socket's folder and owners.  0, or -1 with errors added and nothing kept.
+ * the control socket's folder and owners, the files of RADIUS secrets, radcli's configuration, the spool's folder, and
+ * the change script.  Names of RADIUS servers and clients are looked up.  0, or -1 with errors added and nothing kept.
  */
 int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_errors *errors);
 void priv_files_clear(struct priv_files *f);

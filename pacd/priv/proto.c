@@ -83,11 +83,35 @@ static void get_down_hook(struct rbuf *r, struct priv_down_hook *m)
 	r->fault |= m->unit > INT32_MAX;
 }
 
+static void put_change_hook(struct wbuf *w, const struct priv_change_hook *m)
+{
+	wbuf_u32(w, m->generation);
+	wbuf_u64(w, m->token);
+	wbuf_u32(w, m->unit);
+	wbuf_u32(w, m->local);
+	wbuf_u32(w, m->remote);
+	wbuf_u32(w, m->peer_addr);
+	script_vars_put(w, &m->vars);
+}
+
+static void get_change_hook(struct rbuf *r, struct priv_change_hook *m)
+{
+	m->generation = rbuf_u32(r);
+	m->token = rbuf_u64(r);
+	m->unit = rbuf_u32(r);
+	m->local = rbuf_u32(r);
+	m->remote = rbuf_u32(r);
+	m->peer_addr = rbuf_u32(r);
+	script_vars_get(r, &m->vars);
+	r->fault |= m->unit > INT32_MAX;
+}
+
 static void put_conf(struct wbuf *w, const struct priv_conf *m)
 {
 	wbuf_u32(w, m->generation);
 	wbuf_u8(w, m->ok);
 	wbuf_u8(w, m->has_users);
+	wbuf_u8(w, m->has_radius);
 	wbuf_u8(w, m->detach);
 }
 
@@ -96,8 +120,9 @@ static void get_conf(struct rbuf *r, struct priv_conf *m)
 	m->generation = rbuf_u32(r);
 	m->ok = rbuf_u8(r);
 	m->has_users = rbuf_u8(r);
+	m->has_radius = rbuf_u8(r);
 	m->detach = rbuf_u8(r);
-	r->fault |= m->ok > 1 || m->has_users > m->ok || m->detach > 1;
+	r->fault |= m->ok > 1 || m->has_users > m->ok || m->has_radius > m->ok || m->detach > 1;
 }
 
 static void put_opened(struct wbuf *w, const struct priv_opened *m)
@@ -155,6 +180,7 @@ size_t priv_encode(uint8_t *data, size_t cap, const struct priv_msg *m)
 	case PRIV_SIGNAL_PPPD: put_signal_pppd(&w, &m->signal_pppd); break;
 	case PRIV_CONF_TAKEN: put_conf_taken(&w, &m->conf_taken); break;
 	case PRIV_DOWN_HOOK: put_down_hook(&w, &m->down_hook); break;
+	case PRIV_CHANGE_HOOK: put_change_hook(&w, &m->change_hook); break;
 	case PRIV_CONF: put_conf(&w, &m->conf); break;
 	case PRIV_OPENED: put_opened(&w, &m->opened); break;
 	case PRIV_STARTED: put_started(&w, &m->started); break;
@@ -180,6 +206,7 @@ int priv_decode(struct priv_msg *m, const uint8_t *data, size_t len)
 	case PRIV_SIGNAL_PPPD: get_signal_pppd(&r, &m->signal_pppd); break;
 	case PRIV_CONF_TAKEN: get_conf_taken(&r, &m->conf_taken); break;
 	case PRIV_DOWN_HOOK: get_down_hook(&r, &m->down_hook); break;
+	case PRIV_CHANGE_HOOK: get_change_hook(&r, &m->change_hook); break;
 	case PRIV_CONF: get_conf(&r, &m->conf); break;
 	case PRIV_OPENED: get_opened(&r, &m->opened); break;
 	case PRIV_STARTED: get_started(&r, &m->started); break;
@@ -195,7 +222,7 @@ int priv_decode(struct priv_msg *m, const uint8_t *data, size_t len)
 size_t priv_fds(const struct priv_msg *m)
 {
 	switch (m->type) {
-	case PRIV_CONF: return m->conf.has_users ? 2 : 1;
+	case PRIV_CONF: return 1u + m->conf.has_users + m->conf.has_radius;
 	case PRIV_OPENED: return m->opened.error ? 0 : 1;
 	case PRIV_STARTED: return m->started.error ? 0 : 3;
 	default: return 0;

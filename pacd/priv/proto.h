@@ -9,10 +9,12 @@
 #ifndef PACD_PRIV_PROTO_H
 #define PACD_PRIV_PROTO_H
 
+#include "common/script_vars.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-#define PRIV_MSG_MAX 256
+#define PRIV_MSG_MAX 8192
 #define PRIV_FD 3 /* main finds its end of the pair here */
 
 enum priv_type {
@@ -24,8 +26,9 @@ enum priv_type {
 	PRIV_RELOAD,      /* read the files again (also on SIGHUP to the root part) */
 	PRIV_READY,       /* main serves; once, after the start */
 	PRIV_DOWN_HOOK,   /* run ip-down for a pppd that could not: it was killed or crashed with its link up */
+	PRIV_CHANGE_HOOK, /* run ppp.change_script: a CoA-Request has changed a session */
 	/* the root part tells */
-	PRIV_CONF = 65,   /* fds: pacd.conf, users (where there is one), error texts (when not ok) */
+	PRIV_CONF = 65,   /* fds: pacd.conf, then users and radius (where there are some), or error texts (when not ok) */
 	PRIV_OPENED,      /* fd: the socket, when error is 0 */
 	PRIV_STARTED,     /* fds: pty master, plugin socket, log pipe, when error is 0 */
 	PRIV_EXITED,
@@ -37,6 +40,7 @@ enum priv_socket {
 	PRIV_SOCKET_GRE,     /* index: worker */
 	PRIV_SOCKET_GUARD,   /* a raw GRE socket that drops all: keeps ICMP protocol-unreachable from being sent */
 	PRIV_SOCKET_CONTROL, /* the control socket, listening */
+	PRIV_SOCKET_SPOOL,   /* the folder radius.acct.spool (O_DIRECTORY), made where missing, main's user's own, 0700 */
 	PRIV_SOCKETS
 };
 
@@ -71,11 +75,22 @@ struct priv_down_hook {
 	uint32_t peer_addr;     /* the caller's: ipparam and remotenumber */
 };
 
+/* The link of a live pppd, and what its script is told. */
+struct priv_change_hook {
+	uint32_t generation;    /* whose ppp.change_script */
+	uint64_t token;         /* of a pppd that lives */
+	uint32_t unit;          /* as above */
+	uint32_t local, remote;
+	uint32_t peer_addr;
+	struct script_vars vars;
+};
+
 /* ok: PRIV_CONF_TAKEN is to follow, and until then both generations are good. Not ok: nothing follows. */
 struct priv_conf {
 	uint32_t generation; /* 1 at the start; never used twice */
 	uint8_t ok;          /* 1: fds are the files; 0: one fd, the error texts */
 	uint8_t has_users;   /* 0 when not ok */
+	uint8_t has_radius;  /* 0 when not ok: what conf_radius_complete() takes */
 	uint8_t detach;      /* 1: after PRIV_READY main leaves the terminal: no stderr, unless it logs there */
 };
 
@@ -104,6 +119,7 @@ struct priv_msg {
 		struct priv_signal_pppd signal_pppd;
 		struct priv_conf_taken conf_taken;
 		struct priv_down_hook down_hook;
+		struct priv_change_hook change_hook;
 		struct priv_conf conf;
 		struct priv_opened opened;
 		struct priv_started started;

@@ -1,12 +1,12 @@
 /*
  * The root part's loop: takes main's requests, reaps children, heeds signals.
  *
- * Owns main's socket, the tables of pppds and of down scripts, and the answers
- * that main did not read yet; the snapshots are root_conf.c's.  It parses nothing
+ * Owns main's socket, the tables of pppds and of scripts, and the answers that
+ * main did not read yet; the snapshots are root_conf.c's.  It parses nothing
  * that came from the network, and a request that main should never make ends
  * everything: a main that makes it is not ours any more.  A signal for a token
  * that nobody has is no such request, and is ignored: the pppd may have ended
- * while it was on its way.  So is a hook that no pppd's end has earned.
+ * while it was on its way.  So is a hook for a link that has not earned one.
  */
 #include "pacd/priv/root_internal.h"
 
@@ -26,13 +26,17 @@
 #include <unistd.h>
 
 #define BATCH 64           /* requests in one turn of the loop */
+#define ANSWER_MAX 32      /* octets of the longest message of ours, with room */
 #define STOP_SLACK_S 15    /* main gets its own bound and this */
 #define TERM_S 10          /* pppd may take this long to end */
 #define KILL_S 2           /* and the kernel this long after SIGKILL */
 
+_Static_assert(PRIV_MSG_MAX <= SEQMSG_MAX, "a request must fit its carrier");
+
 struct outgoing {
 	struct list node;
-	struct priv_msg m;
+	uint8_t data[ANSWER_MAX]; /* encoded: there may be one for each pppd, and a request may be large */
+	size_t len;
 	int fds[SEQMSG_FDS]; /* owned */
 	size_t nfds;
 };
@@ -61,26 +65,18 @@ void root_queue(struct root *r, const struct priv_msg *m, const int *fds, size_t
 		root_violation(r, "no_memory");
 		return;
 	}
-	o->m = *m;
+	o->len = priv_encode(o->data, sizeof o->data, m);
 	o->nfds = nfds;
 	if (nfds)
 		memcpy(o->fds, fds, nfds * sizeof *fds);
 	list_append(&r->outgoing, &o->node);
 }
 
-static int send_one(const struct root *r, const struct outgoing *o)
-{
-	uint8_t data[PRIV_MSG_MAX];
-	size_t len = priv_encode(data, sizeof data, &o->m);
-
-	return seqmsg_send(r->fd, data, len, o->fds, o->nfds);
-}
-
 static void flush(struct root *r)
 {
 	while (!list_empty(&r->outgoing)) {
 		struct outgoing *o = list_entry(r->outgoing.next, struct outgoing, node);
-		int e = send_one(r, o);
+		int e = seqmsg_send(r->fd, o->data, o->len, o->fds, o->nfds);
 
 		if (e == -EAGAIN)
 			return;
@@ -169,22 +165,45 @@ static void ready(struct root *r)
 	close(null);
 }
 
+static bool with_ipparam(const struct root *r)
+{
+	return r->current.generation && r->current.files.conf->ppp.ipparam;
+}
+
+static void say_hook(const char *event, unsigned unit, const char *script, int e)
+{
+	if (e == -EPERM)
+		log_warn(event, "interface=ppp%u refused=unsafe hint=\"chown root and chmod go-w %s\"", unit, script);
+	else if (e < 0)
+		log_error(event, "interface=ppp%u error=\"%s\"", unit, strerror(-e));
+}
+
 static void down_hook(struct root *r, const struct priv_down_hook *m)
 {
-	bool ipparam = r->current.generation && r->current.files.conf->ppp.ipparam;
-	int e;
-
 	if (!r->hooks_earned) {
 		log_warn("down-hook", "interface=ppp%u refused=unearned", m->unit);
 		return;
 	}
 	r->hooks_earned--;
-	e = hooks_run(&r->hooks, m, ipparam);
-	if (e == -EPERM)
-		log_warn("down-hook", "interface=ppp%u refused=unsafe hint=\"chown root and chmod go-w %s\"", m->unit,
-			 r->hooks.script);
-	else if (e < 0)
-		log_error("down-hook", "interface=ppp%u error=\"%s\"", m->unit, strerror(-e));
+	say_hook("down-hook", m->unit, r->hooks.script, hooks_run(&r->hooks, m, with_ipparam(r)));
+}
+
+/* The pppd may have ended, or the configuration changed, while it was on its way. */
+static void change_hook(struct root *r, const struct priv_change_hook *m)
+{
+	const struct conf *c = root_conf_find(r, m->generation);
+	const char *script = c ? c->ppp.change_script : NULL, *why = NULL;
+
+	if (!c)
+		why = "stale";
+	else if (!script)
+		why = "unset";
+	else if (!pppd_lives(&r->pppds, m->token))
+		why = "ended";
+	if (why)
+		log_warn("change-hook", "interface=ppp%u refused=%s", m->unit, why);
+	else
+		say_hook("change-hook", m->unit, script, hooks_change(&r->hooks, script, m, c->ppp.ipparam));
 }
 
 static void serve_msg(struct root *r, const struct priv_msg *m)
@@ -200,6 +219,7 @@ static void serve_msg(struct root *r, const struct priv_msg *m)
 	case PRIV_RELOAD: r->reload_asked = true; break;
 	case PRIV_READY: ready(r); break;
 	case PRIV_DOWN_HOOK: down_hook(r, &m->down_hook); break;
+	case PRIV_CHANGE_HOOK: change_hook(r, &m->change_hook); break;
 	default: root_violation(r, "not_a_request"); break;
 	}
 }
@@ -250,6 +270,7 @@ static void reap(struct root *r)
 			r->over = true;
 		} else if (pppd_reaped(&r->pppds, pid, &m.exited.token)) {
 			m.exited.status = status;
+			hooks_forget(&r->hooks, m.exited.token);
 			r->hooks_earned += WIFSIGNALED(status);
 			if (!r->over)
 				root_queue(r, &m, NULL, 0);

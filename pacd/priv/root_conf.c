@@ -33,15 +33,21 @@ const struct conf *root_conf_find(const struct root *r, uint32_t generation)
 int root_offer(struct root *r, struct priv_files *files)
 {
 	struct priv_msg m = { .type = PRIV_CONF };
-	int fds[2] = { files->conf_fd, files->users_fd };
+	int fds[3] = { files->conf_fd };
+	size_t n = 1;
 
+	if (files->users_fd >= 0)
+		fds[n++] = files->users_fd;
+	if (files->radius_fd >= 0)
+		fds[n++] = files->radius_fd;
 	snapshot_clear(&r->pending);
 	r->pending.generation = ++r->last_generation;
 	r->pending.files = *files;
-	r->pending.files.conf_fd = r->pending.files.users_fd = -1; /* the copies are main's now */
-	m.conf = (struct priv_conf){ r->last_generation, 1, files->users_fd >= 0, r->detach };
-	root_queue(r, &m, fds, files->users_fd >= 0 ? 2 : 1);
-	*files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	r->pending.files.conf_fd = r->pending.files.users_fd = r->pending.files.radius_fd = -1; /* main's now */
+	m.conf = (struct priv_conf){ .generation = r->last_generation, .ok = 1, .has_users = files->users_fd >= 0,
+				     .has_radius = files->radius_fd >= 0, .detach = r->detach };
+	root_queue(r, &m, fds, n);
+	*files = (struct priv_files){ .conf_fd = -1, .users_fd = -1, .radius_fd = -1 };
 	return r->over ? -ENOMEM : 0;
 }
 
@@ -52,7 +58,7 @@ static void refuse(struct root *r, const struct conf_errors *errors)
 	int fd = text ? priv_files_seal(text, strlen(text)) : -ENOMEM;
 
 	free(text);
-	m.conf = (struct priv_conf){ ++r->last_generation, 0, 0, r->detach };
+	m.conf = (struct priv_conf){ .generation = ++r->last_generation, .detach = r->detach };
 	if (fd >= 0)
 		root_queue(r, &m, &fd, 1);
 	else

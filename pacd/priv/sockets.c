@@ -1,7 +1,7 @@
 /*
- * Opens listening, raw GRE, guard and control sockets.
+ * Opens listening, raw GRE, guard and control sockets, and the spool's folder.
  *
- * Owns nothing: each socket goes to main.  It must not read from one, but for
+ * Owns nothing: each of them goes to main.  It must not read from one, but for
  * throwing away what came before the filter stood.
  */
 #include "pacd/priv/sockets.h"
@@ -10,13 +10,16 @@
 
 #include "pacd/priv/priv.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,6 +30,7 @@
 #define CONTROL_BACKLOG 64
 #define GRE_BUFFER (4 << 20) /* octets, each way: a burst of all calls must not overrun it */
 #define FOLDER_MODE 0755
+#define SPOOL_MODE 0700
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -201,13 +205,94 @@ static int open_control(const struct conf *c, int *fd)
 	return r;
 }
 
+/* --- the spool's folder --- */
+
+/* 1 when there is nothing in it; 0; -errno. */
+static int is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	int n = 0;
+
+	if (!d) {
+		int r = -errno;
+
+		if (copy >= 0)
+			close(copy);
+		return r;
+	}
+	while (n <= 2 && readdir(d))
+		n++; /* "." and ".." */
+	closedir(d);
+	return n <= 2;
+}
+
+/*
+ * Main's user's own it must be.  Root's is made so where it is as we or systemd have just made it: empty, and nobody
+ * else's business; any other folder of root's may be there for something else.
+ */
+static int take_spool(int fd, const struct passwd *pw)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != pw->pw_uid) {
+		if (st.st_uid != geteuid() || (st.st_mode & 077))
+			return -EPERM;
+		r = is_empty(fd);
+		if (r <= 0)
+			return r < 0 ? r : -EPERM;
+		if (fchown(fd, pw->pw_uid, pw->pw_gid) < 0)
+			return -errno;
+	}
+	if (st.st_mode & 022)
+		return -EPERM; /* somebody may have put records in it */
+	return (st.st_mode & 07777) != SPOOL_MODE && fchmod(fd, SPOOL_MODE) < 0 ? -errno : 0;
+}
+
+static int open_spool_in(int parent, const char *name, const struct passwd *pw, int *fd)
+{
+	struct stat st;
+
+	if (fstat(parent, &st) < 0)
+		return -errno;
+	if (!priv_owned(&st))
+		return -EPERM;
+	if (mkdirat(parent, name, SPOOL_MODE) < 0 && errno != EEXIST)
+		return -errno;
+	*fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *fd < 0 ? -errno : take_spool(*fd, pw);
+}
+
+static int open_spool(const struct conf *c, int *fd)
+{
+	const struct passwd *pw = getpwnam(c->user);
+	char folder[PATH_MAX], name[PATH_MAX];
+	int parent, r;
+
+	if (!pw)
+		return -ENOENT;
+	if (snprintf(folder, sizeof folder, "%s", c->radius.acct.spool) >= (int)sizeof folder)
+		return -ENAMETOOLONG;
+	strcpy(name, folder);
+	parent = open(dirname(folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return -errno;
+	r = open_spool_in(parent, basename(name), pw, fd);
+	close(parent);
+	return r;
+}
+
 bool sockets_exist(const struct conf *c, enum priv_socket socket, unsigned index)
 {
 	switch (socket) {
 	case PRIV_SOCKET_LISTEN: return index < c->nlisten;
 	case PRIV_SOCKET_GRE: return index < c->workers;
 	case PRIV_SOCKET_GUARD:
-	case PRIV_SOCKET_CONTROL: return index == 0;
+	case PRIV_SOCKET_CONTROL:
+	case PRIV_SOCKET_SPOOL: return index == 0;
 	default: return false;
 	}
 }
@@ -219,6 +304,7 @@ static int open_one(const struct conf *c, enum priv_socket socket, unsigned inde
 	case PRIV_SOCKET_GRE: return open_gre(c, index, fd);
 	case PRIV_SOCKET_GUARD: return open_guard(fd);
 	case PRIV_SOCKET_CONTROL: return open_control(c, fd);
+	case PRIV_SOCKET_SPOOL: return open_spool(c, fd);
 	default: return -EINVAL;
 	}
 }

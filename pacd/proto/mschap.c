@@ -272,19 +272,25 @@ void mschap_v2_mppe_keys(const uint8_t nt_hash[HASH], const uint8_t nt_response[
 }
 
 /* Get_Start_Key (RFC 3079 section 2.4). */
-void mschap_v1_mppe_key(const uint8_t nt_hash[HASH], const uint8_t challenge[8], uint8_t key[16])
+void mschap_v1_start_key(const uint8_t hash_hash[HASH], const uint8_t challenge[8], uint8_t key[16])
 {
 	struct sha1_ctx ctx;
-	uint8_t hash_hash[HASH];
 
-	md4(nt_hash, HASH, hash_hash);
 	sha1_init(&ctx);
 	sha1_update(&ctx, HASH, hash_hash);
 	sha1_update(&ctx, HASH, hash_hash);
 	sha1_update(&ctx, 8, challenge);
 	sha1_digest(&ctx, 16, key);
-	explicit_bzero(hash_hash, sizeof hash_hash);
 	explicit_bzero(&ctx, sizeof ctx);
+}
+
+void mschap_v1_mppe_key(const uint8_t nt_hash[HASH], const uint8_t challenge[8], uint8_t key[16])
+{
+	uint8_t hash_hash[HASH];
+
+	md4(nt_hash, HASH, hash_hash);
+	mschap_v1_start_key(hash_hash, challenge, key);
+	explicit_bzero(hash_hash, sizeof hash_hash);
 }
 
 bool chap_md5_verify(uint8_t id, const uint8_t *secret, size_t n, const uint8_t *challenge, size_t cn,

@@ -1,7 +1,7 @@
 /*
  * The control socket's lines.  The first octet picks what the rest is:
- * a request, which is run against a daemon that is not there; a record; or the
- * answer that pacctl got.
+ * a request, which is run against a daemon that is not there; a record; RADIUS
+ * attributes to put in words; or the answer that pacctl got.
  */
 #include "pacd/ctl/commands.h"
 #include "pacd/ctl/pacctl.h"
@@ -24,10 +24,37 @@ static void check_records(char *text, size_t len)
 	}
 }
 
+/* No octet of a password is in what may be logged, and the password is all that is not in it. */
+static void check_public(const struct ctl_fake *fake, const uint8_t *data, size_t size)
+{
+	static struct ctl_words all, public;
+	size_t len = ctl_public_len((const char *)data, size);
+
+	FUZZ_REQUIRE(len < size);
+	FUZZ_REQUIRE(ctl_words_parse(&all, (const char *)data, size) == 0 && all.n == 4);
+	FUZZ_REQUIRE(ctl_words_parse(&public, (const char *)data, len) == 0 && public.n <= 3);
+	for (size_t i = 0; i < public.n; i++)
+		FUZZ_REQUIRE(public.list[i].len == all.list[i].len &&
+			     !memcmp(public.list[i].text, all.list[i].text, all.list[i].len));
+	FUZZ_REQUIRE(fake->password_len == all.list[3].len && fake->password_len <= CTL_PASSWORD_MAX);
+}
+
+/* Whatever a server answers: names and values. */
+static void answer_test(struct ctl_out *out, const struct ctl_fake *fake, const char *text, const uint8_t *data,
+			size_t size)
+{
+	const struct radius_packet packet = { .code = RADIUS_ACCESS_ACCEPT, .attributes = data, .len = size };
+	const struct ctl_test t = { .verdict = (enum ctl_verdict)(size % 4), .server = text, .us = size,
+				    .message = text, .packet = &packet };
+
+	check_public(fake, data, size);
+	commands_test_answer(out, &t);
+}
+
 /* An answer is records and then one status line, whatever was asked. */
 static void fuzz_request(const uint8_t *data, size_t size)
 {
-	struct ctl_fake fake = { .sessions = 2, .connections = 1, .pools = 2 };
+	struct ctl_fake fake = { .sessions = 3, .connections = 1, .pools = 2, .servers = 2 };
 	const struct commands_request rq = {
 		(const char *)data, size, size % 4 * 2, 5, &ctl_fake_provider, &fake,
 	};
@@ -38,14 +65,18 @@ static void fuzz_request(const uint8_t *data, size_t size)
 
 	ctl_out_init(&out);
 	if (commands_run(&rq, &out) == COMMANDS_PENDING) {
-		FUZZ_REQUIRE(out.len == 0 && fake.reload_client == 5);
+		FUZZ_REQUIRE(out.len == 0 && (fake.reload_client == 5) != (fake.test_client == 5));
 		text = strndup((const char *)data, size);
-		commands_reload_answer(&out, 1, text);
+		if (fake.test_client)
+			answer_test(&out, &fake, text, data, size);
+		else
+			commands_reload_answer(&out, 1, text);
 		free(text);
 	}
 	FUZZ_REQUIRE(out.code != 0 && !out.fault);
 	if (!(rq.rights & CTL_MAY_ACT))
-		FUZZ_REQUIRE(!fake.disconnected && !fake.name_len && !fake.draining && !fake.reload_client);
+		FUZZ_REQUIRE(!fake.disconnected && !fake.name_len && !fake.draining && !fake.reload_client &&
+			     !fake.test_client);
 	FUZZ_REQUIRE(pacctl_split(&a, out.text, out.len) == 0);
 	FUZZ_REQUIRE(a.code == out.code);
 	records = a.len;
@@ -116,6 +147,28 @@ static void fuzz_answer(const uint8_t *data, size_t size, unsigned how)
 	free(text);
 }
 
+/* Attributes in words hold nothing that is not text, with names and values within their bounds. */
+static void check_attribute(void *arg, const char *name, const char *value)
+{
+	size_t *n = arg;
+
+	FUZZ_REQUIRE(*name && strlen(name) < DICTIONARY_NAME && strlen(value) < DICTIONARY_VALUE);
+	for (const char *p = name; *p; p++)
+		FUZZ_REQUIRE(*p > ' ' && *p < 0x7f);
+	for (const char *p = value; *p; p++)
+		FUZZ_REQUIRE((unsigned char)*p >= ' ' && *p != 0x7f);
+	++*n;
+}
+
+static void fuzz_attributes(const uint8_t *data, size_t size)
+{
+	struct radius_packet packet = { .code = RADIUS_ACCESS_ACCEPT, .attributes = data, .len = size };
+	size_t n = 0;
+
+	dictionary_print(NULL, &packet, check_attribute, &n);
+	FUZZ_REQUIRE(n <= size / 2);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size)
@@ -124,6 +177,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_request(data + 1, size - 1);
 	else if (data[0] == 'k')
 		fuzz_record(data + 1, size - 1);
+	else if (data[0] == 'a')
+		fuzz_attributes(data + 1, size - 1);
 	else
 		fuzz_answer(data + 1, size - 1, data[0]);
 	return 0;

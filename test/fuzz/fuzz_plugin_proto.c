@@ -8,6 +8,23 @@
 #include <errno.h>
 #include <string.h>
 
+/* What goes to the kernel and into a script's environment. */
+static void check_answer(const struct plugin_answer *a)
+{
+	FUZZ_REQUIRE(!memchr(a->message, 0, a->message_len));
+	FUZZ_REQUIRE(a->nroutes <= PLUGIN_ROUTES && !(a->peer_chooses && a->remote));
+	for (unsigned i = 0; i < a->nroutes; i++)
+		FUZZ_REQUIRE(a->routes[i].len <= 32 && a->routes[i].gateway >> 28 != 0xe &&
+			     !((uint64_t)a->routes[i].prefix << a->routes[i].len & UINT32_MAX));
+	FUZZ_REQUIRE(a->vars.n <= SCRIPT_VAR_COUNT);
+	for (unsigned i = 0; i < a->vars.n; i++) {
+		const char *value = a->vars.list[i].value;
+
+		FUZZ_REQUIRE(script_var_name((enum script_var)a->vars.list[i].var));
+		FUZZ_REQUIRE(strlen(value) == a->vars.list[i].len && *value && !strpbrk(value, "\"'\\$`\n\r\t"));
+	}
+}
+
 static void check_text(const struct plugin_msg *m)
 {
 	if (m->type == PLUGIN_END)
@@ -15,7 +32,7 @@ static void check_text(const struct plugin_msg *m)
 	if (m->type == PLUGIN_UP)
 		FUZZ_REQUIRE(memchr(m->up.ifname, 0, sizeof m->up.ifname) && !strchr(m->up.ifname, '/'));
 	if (m->type == PLUGIN_ANSWER)
-		FUZZ_REQUIRE(!memchr(m->answer.message, 0, m->answer.message_len));
+		check_answer(&m->answer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

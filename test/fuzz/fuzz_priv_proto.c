@@ -16,7 +16,10 @@ static void check_ranges(const struct priv_msg *m)
 	case PRIV_SIGNAL_PPPD: FUZZ_REQUIRE(m->signal_pppd.signal < PRIV_SIGNALS); break;
 	case PRIV_OPENED: FUZZ_REQUIRE(m->opened.socket < PRIV_SOCKETS && m->opened.error >= 0); break;
 	case PRIV_STARTED: FUZZ_REQUIRE((m->started.error == 0) == (m->started.pid > 0)); break;
-	case PRIV_CONF: FUZZ_REQUIRE(m->conf.ok || !m->conf.has_users); break;
+	case PRIV_CONF: FUZZ_REQUIRE(m->conf.ok || !(m->conf.has_users || m->conf.has_radius)); break;
+	case PRIV_CHANGE_HOOK:
+		FUZZ_REQUIRE(script_vars_valid(&m->change_hook.vars) && m->change_hook.unit <= INT32_MAX);
+		break;
 	default: break;
 	}
 	FUZZ_REQUIRE(priv_fds(m) <= 3);
@@ -34,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_ranges(&m);
 	FUZZ_REQUIRE(priv_encode(again, sizeof again, &m) == size);
 	FUZZ_REQUIRE(memcmp(again, data, size) == 0);
-	for (size_t cap = 0; cap < size; cap++)
+	for (size_t cap = 0; cap < size; cap += 1 + cap / 64)
 		FUZZ_REQUIRE(priv_encode(again, cap, &m) == 0);
 	return 0;
 }

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import lab
+import radius
 
 
 def pytest_configure():
@@ -68,3 +69,44 @@ def dial(tmp_path):
 @pytest.fixture
 def folder(tmp_path) -> pathlib.Path:
     return tmp_path
+
+
+# --- RADIUS ---
+
+
+@pytest.fixture(scope="session")
+def radius_host():
+    """The host of the RADIUS server, the same for all tests: 10.20.0.11 once it is on a cable."""
+    host = lab.Netns("rad")
+    yield host
+    host.remove()
+
+
+@pytest.fixture(scope="session")
+def radius_server(radius_host):
+    """FreeRADIUS; set up once for all tests, since that takes an emulated machine half a minute."""
+    server = radius.FreeRadius(radius_host, "10.20.0.11", "10.20.0.1")
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def isp(wire, net, radius_host):
+    """The server and client of `wire`; the server, as 10.20.0.1, has a cable to 10.20.0.11."""
+    server, client = wire
+    _, dev = net.cable(server, "10.20.0.1/24", radius_host, "10.20.0.11/24")
+    server.reach("10.20.0.11")
+    yield server, client
+    radius_host.ip("link", "del", dev)
+
+
+@pytest.fixture
+def freeradius(radius_server):
+    """FreeRADIUS, running; what tests before this one left in its files is forgotten."""
+    if radius_server.process.poll() is not None:
+        radius_server.start()
+    radius_server.thaw()
+    radius_server.forget()
+    yield radius_server
+    print(f"--- {radius_server.folder}\n{radius_server.log()[-3000:]}\n{radius_server.text('detail')[-6000:]}")

@@ -23,6 +23,11 @@ struct ctl_fake {
 	uint64_t disconnected;  /* the last id */
 	char name[300];         /* of the last disconnect user */
 	size_t name_len;
+	size_t servers;         /* of RADIUS */
+	int test_rc;
+	uint64_t test_client;   /* 0: none waits */
+	char user[300], password[300]; /* of the last test radius */
+	size_t user_len, password_len;
 };
 
 static inline void ctl_fake_session(uint64_t id, char user[32], struct ctl_session *s)
@@ -41,6 +46,24 @@ static inline void ctl_fake_session(uint64_t id, char user[32], struct ctl_sessi
 	memcpy(user, "user", 4);
 	s->user = user;
 	s->user_len = 4;
+	if (id == 3) { /* has all that RADIUS can give */
+		s->authentic = "radius";
+		s->server = "192.0.2.9:1812";
+		s->session_id = "0000000100000003";
+		s->account = "bob@isp\x1b";
+		s->account_len = 8;
+		s->filter = "gold \"x\"";
+		s->rate_limit = "1M/10M";
+		s->rate_up = 1000000;
+		s->rate_down = 10500000;
+		s->classes = 2;
+		s->class_hex = "676f6c64,01";
+		s->interim_s = 600;
+		s->routes = "192.0.2.0/24,198.51.100.0/24 via 10.0.0.9";
+		s->interface_id = 0x00000000000000a1;
+		s->ipv6_prefix = "2001:db8:1::/64";
+		s->delegated_prefix = "2001:db8:2::/56";
+	}
 	do
 		user[s->user_len++] = (char)('0' + id % 10); /* digits backwards will do */
 	while ((id /= 10) && s->user_len < 31);
@@ -180,6 +203,74 @@ static inline void ctl_fake_log_level(void *ctx, enum log_level level)
 	f->level = level;
 }
 
+static inline bool ctl_fake_radius(void *ctx, size_t i, struct radius_server_view *v)
+{
+	struct ctl_fake *f = ctx;
+
+	*v = (struct radius_server_view){
+		.name = i ? "[2001:db8::1]:1813" : "192.0.2.9:1812", .role = i ? RADIUS_ACCT : RADIUS_AUTH,
+		.state = i ? RADIUS_DEAD : RADIUS_UP, .priority = 1 + (unsigned)i, .in_flight = 3, .sockets = 1,
+		.requests = 100, .retransmissions = 7, .accepts = 60, .rejects = 20, .challenges = 2,
+		.responses = i ? 5 : 0, .timeouts = 4, .probes = i, .signature_required = !i,
+		.p50_us = i ? 0 : 1500, .p90_us = i ? 0 : 20000, .p99_us = i ? 0 : 1234567, .dead_for_s = i ? 42 : 0,
+	};
+	if (!i) {
+		v->dropped[RADIUS_BAD_AUTHENTICATOR] = 3;
+		v->dropped[RADIUS_BAD_SOURCE] = 1;
+	}
+	return i < f->servers;
+}
+
+static inline void ctl_fake_accounting(void *ctx, struct acct_view *acct, struct das_view *das)
+{
+	(void)ctx;
+	acct->enabled = true;
+	acct->waiting = 12;
+	acct->octets = 2048;
+	acct->sent = 100;
+	acct->acknowledged = 88;
+	acct->retried = 5;
+	acct->dropped_interims = 2;
+	acct->dropped_stops = 1;
+	acct->dropped_others = 3;
+	acct->recovered = 4;
+	acct->disk_errors = 9;
+	acct->oldest_s = 61;
+	das->disconnect_requests = 1;
+	das->coa_naks = 6;
+	das->repeated = 7;
+	das->dropped_client = 8;
+	das->dropped_replay = 9;
+	das->dropped[RADIUS_BAD_AUTHENTICATOR] = 10;
+}
+
+static inline size_t ctl_fake_copy(char to[300], const void *octets, size_t len)
+{
+	memset(to, 0, 300);
+	memcpy(to, octets, len < 299 ? len : 299);
+	return len;
+}
+
+static inline int ctl_fake_test_radius(void *ctx, uint64_t client, const void *user, size_t user_len,
+				       const void *password, size_t password_len)
+{
+	static const uint8_t attributes[] = { 8, 6, 10, 0, 0, 1, 18, 4, 'h', 'i' };
+	struct ctl_fake *f = ctx;
+	const struct radius_packet packet = { .code = RADIUS_ACCESS_ACCEPT, .attributes = attributes,
+					      .len = sizeof attributes };
+	const struct ctl_test t = { .verdict = CTL_VERDICT_ACCEPT, .server = "192.0.2.9:1812", .us = 2500,
+				    .message = "hi", .packet = &packet };
+
+	if (f->test_rc < 0)
+		return f->test_rc;
+	f->test_client = client;
+	f->user_len = ctl_fake_copy(f->user, user, user_len);
+	f->password_len = ctl_fake_copy(f->password, password, password_len);
+	if (f->finish)
+		ctl_finish_test(f->finish, client, &t);
+	return 0;
+}
+
 static const struct ctl_provider ctl_fake_provider = {
 	.status = ctl_fake_status,
 	.each_session = ctl_fake_each_session,
@@ -194,6 +285,9 @@ static const struct ctl_provider ctl_fake_provider = {
 	.drain = ctl_fake_drain,
 	.reload = ctl_fake_reload,
 	.log_level = ctl_fake_log_level,
+	.radius = ctl_fake_radius,
+	.accounting = ctl_fake_accounting,
+	.test_radius = ctl_fake_test_radius,
 };
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * A control socket's server in a folder of its own and its clients, for test_ctl.c.
+ * A control socket's server in a folder of its own and its clients, for test_ctl.c and test_ctl_radius.c.
  */
 #ifndef PACD_TEST_CTL_SERVER_H
 #define PACD_TEST_CTL_SERVER_H
@@ -141,7 +141,7 @@ static void has(const char *text, const char *part)
 	ck_assert_msg(strstr(text, part) != NULL, "%s not in: %s", part, text);
 }
 
-static void wait_clients(unsigned n)
+static inline void wait_clients(unsigned n)
 {
 	struct mono end = mono_add_s(mono_now(), 20);
 
@@ -149,6 +149,16 @@ static void wait_clients(unsigned n)
 		ev_run(loop, EVRUN_NOWAIT);
 		ck_assert(!mono_reached(end, mono_now()));
 	}
+}
+
+static inline void set_deadlines(double request_s, double write_s, double pending_s)
+{
+	struct ctl_limits l = limits;
+
+	l.request_s = request_s;
+	l.write_s = write_s;
+	l.pending_s = pending_s;
+	ctl_set_limits(ctl, &l);
 }
 
 #endif

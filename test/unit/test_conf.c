@@ -122,8 +122,9 @@ static const struct bad bad[] = {
 	{ POOL "\nstrict_window = true;", "f:2: strict_window: must be a text in double quotes\n" },
 	{ POOL "\nstrict_window = \"on\";",
 	  "f:2: strict_window: \"on\" is no word for this setting; give one of \"off\", \"rfc2637\"\n" },
-	{ POOL "\naaa = { method = \"radius\"; };",
-	  "f:2: aaa.method: \"radius\" is no word for this setting; give one of \"local\"\n" },
+	{ POOL "\naaa = { method = \"tacacs\"; };",
+	  "f:2: aaa.method: \"tacacs\" is no word for this setting; give one of \"local\", \"radius\", "
+	  "\"radius,local\"\n" },
 	{ POOL "\nppp = { mppe = \"on\"; };",
 	  "f:2: ppp.mppe: \"on\" is no word for this setting; give one of \"require\", \"allow\", \"deny\"\n" },
 	{ POOL "\nppp = { auth = [ ]; };",
@@ -273,7 +274,7 @@ START_TEST(test_deep)
 	memset(text, '(', sizeof text);
 	memcpy(text, "\nuser = ", 8);
 	check_bad(text, sizeof text,
-		  "f:2: brackets within brackets go too deep; no setting needs more than three levels\n");
+		  "f:2: brackets within brackets go too deep; no setting needs more than four levels\n");
 }
 END_TEST
 
@@ -343,7 +344,8 @@ START_TEST(test_defaults)
 	ck_assert_int_eq(c->ppp.mppe, CONF_MPPE_REQUIRE);
 	ck_assert_uint_eq(c->ppp.lcp_echo_interval, 30);
 	ck_assert_uint_eq(c->ppp.lcp_echo_failure, 4);
-	ck_assert_str_eq(c->aaa.method, "local");
+	ck_assert_int_eq(c->aaa.method, CONF_METHOD_LOCAL);
+	ck_assert_ptr_null(c->ppp.change_script);
 	ck_assert_ptr_null(c->aaa.users);
 	ck_assert_str_eq(c->file, "f");
 	ck_assert_uint_eq(c->warnings.n, 1);
@@ -351,6 +353,22 @@ START_TEST(test_defaults)
 	conf_free(c);
 }
 END_TEST
+
+/* Secrets in files, for those in the text are not printed. */
+#define RADIUS_EVERYTHING \
+	"radius = { servers = ( { host = \"192.0.2.1\"; port = 1; acct_port = 2; secret_file = \"/s\"; timeout = 0.5;" \
+	"  retries = 3; priority = 4; require_message_authenticator = \"yes\"; status_server = true; }," \
+	"  { host = \"radius.example.org\"; secret_file = \"/t\"; } );" \
+	" dictionary = \"/d\"; nas_identifier = \"nas one\"; nas_ip_address = \"10.0.0.1\";" \
+	" nas_ipv6_address = \"2001:db8::0:1\"; total = 2.5; max_fail = 4; dead_time = 5; max_outstanding = 6;" \
+	" precheck = \"vpn\"; precheck_password = \"pp\"; outbound = true; fail_open = true;" \
+	" filters = [ \"f\", \"g h\" ]; unknown_filter = \"ignore\"; unknown_pool = \"refuse\";" \
+	" unknown_attributes = \"refuse\";" \
+	" acct = { enabled = true; interim = 0; interim_min = 61; spool = \"/sp\"; spool_max = 7; on_off = false;" \
+	"  tunnel = true; };" \
+	" das = { listen = [ \"10.0.0.1\", \"[2001:db8::1]:99\", \"[::]\" ]; clients = ( { host = \"2001:db8::2\";" \
+	"  secret_file = \"/s\"; require_message_authenticator = true; } ); window = 8;" \
+	"  require_event_timestamp = true; }; };"
 
 #define EVERYTHING \
 	"listen = ( \"10.1.1.1\", \"10.1.1.2:9\" ); max_channels = 0x10; user = \"u\";" \
@@ -365,8 +383,10 @@ END_TEST
 	"strict_window = \"rfc2637\"; workers = 2; speed = 64000; login_delay = 0.5;" \
 	"ppp = { pppd = \"/p\"; plugin = \"/q\"; options = \"/o\"; check = false; mtu = 1300;" \
 	"  auth = [ \"pap\", \"chap\", \"mschap\", \"mschapv2\" ]; mppe = \"allow\"; mppe_stateful = true;" \
-	"  lcp_echo_interval = 1; lcp_echo_failure = 2; ipv6 = true; ipparam = false; local = \"10.255.0.1\"; };" \
-	"aaa = { method = \"local\"; users = \"/u\"; };" \
+	"  lcp_echo_interval = 1; lcp_echo_failure = 2; ipv6 = true; ipparam = false; change_script = \"/c\";" \
+	"  local = \"10.255.0.1\"; };" \
+	"aaa = { method = \"radius,local\"; users = \"/u\"; };" \
+	RADIUS_EVERYTHING \
 	"pools = ( { name = \"a\"; ranges = [ \"10.0.0.0/24\", \"10.0.1.0/31\", \"10.0.2.7\" ];" \
 	"  reserved = [ \"10.0.0.0/30\" ]; dns = [ \"10.0.0.1\", \"10.0.0.2\" ]; wins = [ \"10.0.0.3\" ];" \
 	"  proxyarp = true; }, { name = \"b\"; local = \"10.0.0.1\"; ranges = [ \"172.16.0.0/12\" ]; } );"
@@ -492,8 +512,31 @@ START_TEST(test_print)
 		"ppp = {\n    pppd = \"/p\";\n    plugin = \"/q\";\n    options = \"/o\";\n    check = false;\n"
 		"    mtu = 1300;\n    auth = [ \"pap\", \"chap\", \"mschap\", \"mschapv2\" ];\n    mppe = \"allow\";\n"
 		"    mppe_stateful = true;\n    lcp_echo_interval = 1;\n    lcp_echo_failure = 2;\n    ipv6 = true;\n"
-		"    ipparam = false;\n    local = \"10.255.0.1\";\n};\n"
-		"aaa = {\n    method = \"local\";\n    users = \"/u\";\n};\n"
+		"    ipparam = false;\n    change_script = \"/c\";\n    local = \"10.255.0.1\";\n};\n"
+		"aaa = {\n    method = \"radius,local\";\n    users = \"/u\";\n};\n"
+		"radius = {\n    servers = (\n"
+		"        {\n            host = \"192.0.2.1\";\n            port = 1;\n            acct_port = 2;\n"
+		"            secret_file = \"/s\";\n            timeout = 0.500;\n            retries = 3;\n"
+		"            priority = 4;\n            require_message_authenticator = \"yes\";\n"
+		"            status_server = true;\n        },\n"
+		"        {\n            host = \"radius.example.org\";\n            port = 1812;\n"
+		"            acct_port = 1813;\n            secret_file = \"/t\";\n            timeout = 2;\n"
+		"            retries = 2;\n            priority = 1;\n"
+		"            require_message_authenticator = \"auto\";\n            status_server = false;\n"
+		"        }\n    );\n"
+		"    dictionary = \"/d\";\n    nas_identifier = \"nas one\";\n    nas_ip_address = \"10.0.0.1\";\n"
+		"    nas_ipv6_address = \"2001:db8::1\";\n    total = 2.500;\n    max_fail = 4;\n"
+		"    dead_time = 5;\n    max_outstanding = 6;\n    precheck = \"vpn\";\n    outbound = true;\n"
+		"    fail_open = true;\n    filters = [ \"f\", \"g h\" ];\n    unknown_filter = \"ignore\";\n"
+		"    unknown_pool = \"refuse\";\n    unknown_attributes = \"refuse\";\n"
+		"    acct = {\n        enabled = true;\n        interim = 0;\n        interim_min = 61;\n"
+		"        spool = \"/sp\";\n        spool_max = 7;\n        on_off = false;\n        tunnel = true;\n"
+		"    };\n"
+		"    das = {\n        listen = [ \"10.0.0.1:3799\", \"[2001:db8::1]:99\", \"[::]:3799\" ];\n"
+		"        clients = (\n            {\n                host = \"2001:db8::2\";\n"
+		"                secret_file = \"/s\";\n                require_message_authenticator = true;\n"
+		"            }\n        );\n        window = 8;\n        require_event_timestamp = true;\n    };\n"
+		"};\n"
 		"pools = (\n"
 		"    {\n        name = \"a\";\n        local = \"10.255.0.1\";\n"
 		"        ranges = [ \"10.0.0.1-10.0.0.254\", \"10.0.1.0-10.0.1.1\", \"10.0.2.7\" ];\n"

@@ -27,6 +27,13 @@ START_TEST(show_commands)
 	       "acks_received=0 ack_timeouts=0 send_window=0 rtt_us=12345 line_fcs_errors=0 line_runts=0 line_aborts=0 "
 	       "line_long_frames=0 send_accm=0x00000000 receive_accm=0x00000000\n");
 	has(a, "session id=3 ");
+	/* only what RADIUS gave is there */
+	has(a, "receive_accm=0x00000000 authentic=radius radius_server=\"192.0.2.9:1812\" "
+	       "session_id=\"0000000100000003\" account=\"bob@isp\\x1b\" filter=\"gold \\x22x\\x22\" "
+	       "rate_limit=\"1M/10M\" rate_up_bps=1000000 rate_down_bps=10500000 classes=2 "
+	       "class_hex=\"676f6c64,01\" interim_s=600 routes=\"192.0.2.0/24,198.51.100.0/24 via 10.0.0.9\" "
+	       "interface_id=0000:0000:0000:00a1 ipv6_prefix=\"2001:db8:1::/64\" "
+	       "delegated_prefix=\"2001:db8:2::/56\"\n");
 	a = ask("show session 2\n");
 	ends_with_code(a, ".200");
 	ck_assert(!strncmp(a, "session id=2 ", 13));
@@ -214,16 +221,6 @@ START_TEST(half_closed_gets_its_answer)
 	ends_with_code(hear(fd), ".200");
 }
 END_TEST
-
-static void set_deadlines(double request_s, double write_s, double pending_s)
-{
-	struct ctl_limits l = limits;
-
-	l.request_s = request_s;
-	l.write_s = write_s;
-	l.pending_s = pending_s;
-	ctl_set_limits(ctl, &l);
-}
 
 START_TEST(request_deadline)
 {

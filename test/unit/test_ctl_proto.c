@@ -205,6 +205,43 @@ START_TEST(request_building)
 }
 END_TEST
 
+static void password_is_written(size_t before, const char *password, size_t len)
+{
+	static char user[1023];
+	struct ctl_out o;
+
+	memset(user, 'u', sizeof user);
+	ctl_out_init(&o);
+	ctl_out_arg(&o, user, before);
+	ctl_out_password(&o, password, len);
+	ck_assert(!o.fault && o.text[o.len - 1] == '\n');
+	ck_assert_uint_ge(o.cap - before, LOG_QUOTED(len) + 2);
+	ck_assert_int_eq(ctl_words_parse(&words, o.text, o.len - 1), 0);
+	ck_assert_uint_eq(words.n, 2);
+	word_is(1, password, len);
+	ctl_out_wipe(&o);
+	ck_assert(o.text == NULL && !o.len);
+}
+
+/* The text has all its room before a password comes: no growing leaves a copy of it in memory that is freed. */
+START_TEST(password_has_one_copy)
+{
+	static char password[CTL_PASSWORD_MAX], huge[CTL_LINE_MAX + 1];
+	struct ctl_out o;
+
+	for (size_t len = 0; len <= sizeof password; len++)
+		for (size_t before = 400; before <= 1023; before += 7) {
+			memset(password, before % 2 ? 'p' : 0x1b, sizeof password);
+			password_is_written(before, password, len);
+		}
+	ctl_out_init(&o);
+	ctl_out_password(&o, huge, sizeof huge);
+	ck_assert(o.fault);
+	ctl_out_wipe(&o);
+	ctl_out_wipe(&o);
+}
+END_TEST
+
 START_TEST(socket_mode)
 {
 	ck_assert_uint_eq(ctl_socket_mode(0640), 0660);
@@ -236,11 +273,15 @@ START_TEST(grammar_every_command)
 		{ "disconnect user \"\"", CTL_DISCONNECT_USER }, { "disconnect peer 192.0.2.1", CTL_DISCONNECT_PEER },
 		{ "drain", CTL_DRAIN }, { "drain off", CTL_DRAIN_OFF },
 		{ "reload", CTL_RELOAD }, { "log debug", CTL_LOG },
+		{ "show radius", CTL_SHOW_RADIUS }, { "show accounting", CTL_SHOW_ACCOUNTING },
+		{ "test radius bob", CTL_TEST_RADIUS }, { "test radius bob \"p w\"", CTL_TEST_RADIUS },
+		{ "test radius \"\" \"\"", CTL_TEST_RADIUS },
 		/* abbreviated */
 		{ "s p", CTL_SHOW_POOLS }, { "sh sess", CTL_SHOW_SESSIONS }, { "show sess 1", CTL_SHOW_SESSION },
 		{ "show session", CTL_SHOW_SESSIONS },
 		{ "show statu", CTL_SHOW_STATUS }, { "dis u bob", CTL_DISCONNECT_USER }, { "dr", CTL_DRAIN },
-		{ "d", CTL_DRAIN }, { "r", CTL_RELOAD },
+		{ "d", CTL_DRAIN }, { "r", CTL_RELOAD }, { "s a", CTL_SHOW_ACCOUNTING }, { "sh ra", CTL_SHOW_RADIUS },
+		{ "t r bob", CTL_TEST_RADIUS },
 	};
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -258,16 +299,27 @@ START_TEST(grammar_arguments)
 	ck_assert_int_eq(match.level, LOG_LEVEL_WARN);
 	ck_assert_int_eq(matched("disconnect user \"b\\x00b\""), CTL_DISCONNECT_USER);
 	ck_assert_uint_eq(match.name->len, 3);
+	ck_assert(match.password == NULL);
+	ck_assert_int_eq(matched("test radius bob"), CTL_TEST_RADIUS);
+	ck_assert_str_eq(match.name->text, "bob");
+	ck_assert(match.password == NULL);
+	ck_assert_int_eq(matched("test radius bob secret"), CTL_TEST_RADIUS);
+	ck_assert_str_eq(match.name->text, "bob");
+	ck_assert_str_eq(match.password->text, "secret");
+	ck_assert_uint_eq(ctl_syntax_arg(CTL_TEST_RADIUS), 2);
+	ck_assert_uint_eq(ctl_syntax_arg(CTL_DISCONNECT), 1);
 }
 END_TEST
 
 START_TEST(grammar_refusals_say_what_is_legal)
 {
 	static const struct { const char *line, *part; } bad[] = {
-		{ "", "no command; use help, show, disconnect, drain, reload, log" },
+		{ "", "no command; use help, show, disconnect, drain, reload, log, test" },
 		{ "frobnicate", "\"frobnicate\"; use help, show, disconnect, drain, reload, log" },
 		{ "show", "use show status, show sessions, show session ID, show connections, show pools, show stats, "
-			  "show config" },
+			  "show config, show radius, show accounting" },
+		{ "test", "use test radius USER" }, { "test radius", "use test radius USER" },
+		{ "test radius a b c", "use test radius USER" },
 		{ "show st", "ambiguous: \"st\"" }, { "show session 1 2", "show session ID" },
 		{ "show status now", "\"now\"" },
 		{ "show session 1x", "not an ID: \"1x\"" }, { "show session \"\"", "not an ID" },
@@ -287,6 +339,33 @@ START_TEST(grammar_refusals_say_what_is_legal)
 }
 END_TEST
 
+/* RAD-31: what is logged of a request holds no password, however it is written. */
+START_TEST(public_part_of_a_request)
+{
+	static const struct { const char *line, *public; } rows[] = {
+		{ "show pools", "show pools" }, { "", "" }, { "disconnect user bob", "disconnect user bob" },
+		{ "test radius bob secret", "test radius bob" }, { "test radius bob", "test radius bob" },
+		{ "  t  r  bob  secret", "  t  r  bob" }, { "tes radius bob secret more", "tes radius bob" },
+		{ "\"test\" \"radius\" \"b b\" \"s s\"", "\"test\" \"radius\" \"b b\"" },
+		{ "\"t\\x65st\" radius bob secret", "\"t\\x65st\" radius bob" },
+		{ "\"\" radius bob secret", "\"\" radius bob" },
+		/* cut while it came in, or not words at all */
+		{ "test radius bob se", "test radius bob" }, { "test radius \"bob secret", "test radius" },
+		{ "test radius bob\"secret\"", "test radius" }, { "test \"radius bob secret", "test" },
+		{ "\"test radius bob secret", "" }, { "test\\ radius bob secret", "" }, { "test radius \"bob\"x y", "test radius" },
+		{ "tests radius bob secret", "tests radius bob secret" }, { "show \x1b", "show \x1b" },
+		{ "1 2 3 4 5 6 7 8 9", "1 2 3 4 5 6 7 8 9" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t n = ctl_public_len(rows[i].line, strlen(rows[i].line));
+
+		ck_assert_msg(n == strlen(rows[i].public) && !memcmp(rows[i].line, rows[i].public, n), "%s: %zu",
+			      rows[i].line, n);
+	}
+}
+END_TEST
+
 START_TEST(grammar_why_is_bounded)
 {
 	static char line[CTL_LINE_MAX];
@@ -301,10 +380,11 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("ctl_proto");
 
-	UNIT_CASE(s, "words", words_bare_and_quoted, words_refused, words_length_bound, request_building);
+	UNIT_CASE(s, "words", words_bare_and_quoted, words_refused, words_length_bound, request_building,
+		  password_has_one_copy);
 	UNIT_CASE(s, "records", record_round_trip, record_kinds_and_refusals, status_lines, answer_bound, socket_mode);
 	UNIT_CASE(s, "grammar", grammar_every_command, grammar_arguments, grammar_refusals_say_what_is_legal,
-		  grammar_why_is_bounded);
+		  grammar_why_is_bounded, public_part_of_a_request);
 	return s;
 }
 

@@ -189,6 +189,78 @@ START_TEST(last_words)
 }
 END_TEST
 
+/* --- changes --- */
+
+static void link_is(struct pppd *p, uint8_t type)
+{
+	const struct plugin_msg m = type == PLUGIN_UP ?
+		(struct plugin_msg){ .type = type, .up = { .ifname = "ppp4", .unit = 4, .local = 1, .remote = 2 } } :
+		(struct plugin_msg){ .type = type };
+
+	plugin_says(p, &m);
+	turn();
+}
+
+/* RAD-87: the root part is asked to run the change script of a link, while there is one. */
+START_TEST(change)
+{
+	struct script_vars vars = { 0 };
+	struct pppd p = running(1), q = running(2);
+	struct priv_msg m;
+
+	script_vars_add_text(&vars, SCRIPT_VAR_FILTER_ID, "slow");
+	line_ppp_ops.change(lines, 1, &vars); /* not up */
+	line_ppp_ops.change(lines, 99, &vars); /* not there */
+	asked_nothing();
+	link_is(&p, PLUGIN_UP);
+	line_ppp_set_generation(lines, 8); /* a reload: today's script */
+	line_ppp_ops.change(lines, 1, &vars);
+	line_ppp_ops.change(lines, 2, &vars);
+	turn();
+	m = asked(PRIV_CHANGE_HOOK);
+	ck_assert(m.change_hook.token == 1 && m.change_hook.generation == 8 && m.change_hook.unit == 4);
+	ck_assert(m.change_hook.local == 1 && m.change_hook.remote == 2 && m.change_hook.peer_addr == PEER);
+	ck_assert_uint_eq(m.change_hook.vars.n, 1);
+	ck_assert_uint_eq(m.change_hook.vars.list[0].var, SCRIPT_VAR_FILTER_ID);
+	ck_assert_str_eq(m.change_hook.vars.list[0].value, "slow");
+	asked_nothing();
+	link_is(&p, PLUGIN_DOWN);
+	line_ppp_ops.change(lines, 1, &vars);
+	asked_nothing();
+	link_is(&q, PLUGIN_UP);
+	line_ppp_ops.hangup(lines, 2, LINE_ADMIN); /* its down scripts are next */
+	asked_signal(2, PRIV_SIGNAL_TERM);
+	line_ppp_ops.change(lines, 2, &vars);
+	asked_nothing();
+	exits(&p, 0);
+	exits(&q, 0);
+	line_ppp_ops.change(lines, 1, &vars);
+	asked_nothing();
+}
+END_TEST
+
+/* What the root part would not take, or can't be told, is a line in the log; the link stays. */
+START_TEST(change_fails)
+{
+	struct script_vars vars = { .n = 1, .list = { { .var = SCRIPT_VAR_COUNT, .len = 1, .value = "x" } } };
+	struct pppd p = running(1);
+
+	link_is(&p, PLUGIN_UP);
+	line_ppp_ops.change(lines, 1, &vars);
+	ck_assert(logged("change-script session=1"));
+	asked_nothing();
+	log_len = 0;
+	log_text[0] = '\0';
+	close(root);
+	root = -1;
+	vars.n = 0;
+	line_ppp_ops.change(lines, 1, &vars);
+	ck_assert(logged("change-script session=1"));
+	ck_assert_uint_eq(line_ppp_count(lines), 1);
+	pppd_closes(&p);
+}
+END_TEST
+
 /* --- the log --- */
 
 START_TEST(log_lines)
@@ -260,7 +332,7 @@ START_TEST(hangup)
 {
 	static const char *const words[LINE_REASONS] = { "peer-clear", "peer-lost", "admin", "session-timeout",
 		"idle-timeout", "replaced", "shutdown", "user", "auth-failed", "login-timeout", "negotiation-failed",
-		"peer-silent", "fault" };
+		"peer-silent", "fault", "refused" };
 
 	for (unsigned reason = 0; reason < LINE_REASONS; reason++) {
 		struct pppd p = running(reason + 1);
@@ -356,8 +428,8 @@ START_TEST(exit_statuses)
 		int status;
 		uint8_t error;
 	} rows[] = {
-		{ 0 << 8, 0 }, { 1 << 8, 6 }, { 2 << 8, 6 }, { 3 << 8, 6 }, { 4 << 8, 6 }, { 5 << 8, 0 }, { 9 << 8, 6 },
-		{ 10 << 8, 0 }, { 12 << 8, 0 }, { 13 << 8, 6 }, { 15 << 8, 0 }, { 16 << 8, 0 }, { 18 << 8, 6 },
+		{ 0 << 8, 0 }, { 1 << 8, 6 }, { 2 << 8, 6 }, { 3 << 8, 6 }, { 4 << 8, 6 }, { 5 << 8, 0 }, { 6 << 8, 6 },
+		{ 7 << 8, 6 }, { 8 << 8, 6 }, { 9 << 8, 6 }, { 10 << 8, 0 }, { 12 << 8, 0 }, { 13 << 8, 0 }, { 15 << 8, 0 }, { 16 << 8, 0 }, { 18 << 8, 6 },
 		{ 19 << 8, 0 }, { 127 << 8, 6 }, { 15, 0 }, { 1, 0 }, { 9, 6 }, { 11, 6 }, { 6 | 0x80, 6 },
 	};
 
@@ -418,6 +490,7 @@ static Suite *line_ppp_suite(void)
 
 	CASE(s, "start", line_starts, start_fails, root_is_gone, strange_answers);
 	CASE(s, "plugin", plugin_messages, plugin_faults, last_words);
+	CASE(s, "change", change, change_fails);
 	CASE(s, "log", log_lines, log_is_bounded);
 	CASE(s, "end", hangup, hangup_before_start, exit_before_start, kill_after_term, exit_statuses, freed_while_in_use);
 	return s;

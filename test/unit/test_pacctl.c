@@ -1,6 +1,6 @@
 /*
- * pacctl: goldens of what it prints, and its exit codes against a real server
- * with a daemon that is not there.
+ * pacctl: exit codes and output of the whole program, against a real server with
+ * a daemon that is not there.  Goldens of what it prints are in test_pacctl_render.c.
  */
 #include "pacd/ctl/pacctl.h"
 #include "test/unit/ctl_fake.h"
@@ -22,233 +22,6 @@ static void clear(void)
 	free(err_text);
 	out_text = err_text = NULL;
 }
-
-static int render(enum pacctl_mode mode, enum ctl_command command, const char *answer)
-{
-	char *copy = strdup(answer);
-	struct pacctl_answer a;
-	FILE *out, *err;
-	int rc;
-
-	clear();
-	out = open_memstream(&out_text, &out_len);
-	err = open_memstream(&err_text, &err_len);
-	rc = pacctl_split(&a, copy, strlen(copy));
-	if (rc == 0)
-		rc = pacctl_render(out, err, mode, command, &a);
-	fclose(out);
-	fclose(err);
-	free(copy);
-	return rc;
-}
-
-static void golden(enum pacctl_mode mode, enum ctl_command command, const char *answer, const char *out,
-		   const char *err)
-{
-	ck_assert_int_eq(render(mode, command, answer), 0);
-	ck_assert_str_eq(out_text, out);
-	ck_assert_str_eq(err_text, err);
-}
-
-static const char sessions[] =
-	"session id=7 user=\"bob\" state=established address=10.0.0.2 interface=\"ppp0\" peer_address=192.0.2.1 "
-	"up_s=59 rx_octets=1023 tx_octets=1024\n"
-	"session id=12345 user=\"DOM\\x5call\\x1b[31my\" state=wait_reply address=- interface=- "
-	"peer_address=192.0.2.200 up_s=93784 rx_octets=1048575 tx_octets=5000000000\n"
-	"session id=8 user=\"a  b\\x22\" state=established newer=1\n"
-	".200 3\n";
-
-START_TEST(sessions_table)
-{
-	golden(PACCTL_TABLE, CTL_SHOW_SESSIONS, sessions,
-	       "   ID  USER               ADDRESS   PEER         INTERFACE     UP    IN   OUT  STATE\n"
-	       "    7  bob                10.0.0.2  192.0.2.1    ppp0         59s  1023  1.0K  established\n"
-	       "12345  DOM\\\\all\\x1b[31my  -         192.0.2.200  -          1d02h  1.0M  4.7G  wait_reply\n"
-	       "    8  \"a  b\\\"\"           -         -            -              -     -     -  established\n",
-	       "");
-	golden(PACCTL_TABLE, CTL_SHOW_SESSIONS, ".200 0\n",
-	       "ID  USER  ADDRESS  PEER  INTERFACE  UP  IN  OUT  STATE\n", "");
-}
-END_TEST
-
-START_TEST(sessions_json)
-{
-	golden(PACCTL_JSON, CTL_SHOW_SESSIONS, sessions,
-	       "[\n{\"id\":7,\"user\":\"bob\",\"state\":\"established\",\"address\":\"10.0.0.2\","
-	       "\"interface\":\"ppp0\",\"peer_address\":\"192.0.2.1\",\"up_s\":59,\"rx_octets\":1023,"
-	       "\"tx_octets\":1024},\n"
-	       "{\"id\":12345,\"user\":\"DOM\\\\all\\u001b[31my\",\"state\":\"wait_reply\",\"address\":null,"
-	       "\"interface\":null,\"peer_address\":\"192.0.2.200\",\"up_s\":93784,\"rx_octets\":1048575,"
-	       "\"tx_octets\":5000000000},\n"
-	       "{\"id\":8,\"user\":\"a  b\\\"\",\"state\":\"established\",\"newer\":1}\n]\n",
-	       "");
-	golden(PACCTL_JSON, CTL_SHOW_SESSIONS, ".200 0\n", "[]\n", "");
-}
-END_TEST
-
-START_TEST(sessions_kv)
-{
-	char expect[sizeof sessions];
-
-	strcpy(expect, sessions);
-	strstr(expect, "\n.200")[1] = '\0';
-	golden(PACCTL_KV, CTL_SHOW_SESSIONS, sessions, expect, "");
-}
-END_TEST
-
-START_TEST(session_listing)
-{
-	static const char one[] = "session id=7 user=\"a b\" state=established mppe_bits=128 up_s=3723 "
-				  "started_at=1700000000 rx_octets=2048 rtt_us=12345 idle_timeout_s=- odd=\"\" "
-				  "yes=true\n.200 ok\n";
-
-	setenv("TZ", "UTC", 1);
-	golden(PACCTL_TABLE, CTL_SHOW_SESSION, one,
-	       "id            7\n"
-	       "user          a b\n"
-	       "state         established\n"
-	       "mppe bits     128\n"
-	       "up            1h02m\n"
-	       "started       2023-11-14 22:13:20 +0000\n"
-	       "rx octets     2.0K\n"
-	       "rtt           12.3ms\n"
-	       "idle timeout  -\n"
-	       "odd           -\n"
-	       "yes           yes\n",
-	       "");
-	golden(PACCTL_JSON, CTL_SHOW_SESSION, one,
-	       "{\"id\":7,\"user\":\"a b\",\"state\":\"established\",\"mppe_bits\":128,\"up_s\":3723,"
-	       "\"started_at\":1700000000,\"rx_octets\":2048,\"rtt_us\":12345,\"idle_timeout_s\":null,\"odd\":\"\","
-	       "\"yes\":true}\n",
-	       "");
-}
-END_TEST
-
-START_TEST(other_tables)
-{
-	golden(PACCTL_TABLE, CTL_SHOW_CONNECTIONS,
-	       "connection id=1 peer_address=192.0.2.1 peer_port=50000 server_address=198.51.100.1 server_port=1723 "
-	       "state=established originator=false host=\"pc\\x1b]0;x\\x07\" vendor=\"Microsoft Windows NT\" calls=1 "
-	       "age_s=90061 idle_s=61\n.200 1\n",
-	       "ID  PEER             SERVER             STATE        CALLS    AGE   IDLE  HOST            VENDOR\n"
-	       " 1  192.0.2.1:50000  198.51.100.1:1723  established      1  1d01h  1m01s  pc\\x1b]0;x\\x07  "
-	       "Microsoft Windows NT\n",
-	       "");
-	golden(PACCTL_TABLE, CTL_SHOW_POOLS,
-	       "pool name=\"main\" size=254 used=7 reserved=1 refused=0\npool name=\"-\" size=18446744073709551615 "
-	       "used=0 reserved=0 refused=0\n.200 2\n",
-	       "NAME                  SIZE  USED  RESERVED  REFUSED\n"
-	       "main                   254     7         1        0\n"
-	       "\"-\"   18446744073709551615     0         0        0\n",
-	       "");
-	golden(PACCTL_TABLE, CTL_SHOW_STATS, "counter name=calls_ended value=12 help=\"calls that were up\"\n.200 1\n",
-	       "NAME         VALUE  MEANING\ncalls_ended     12  calls that were up\n", "");
-}
-END_TEST
-
-START_TEST(config_text)
-{
-	static const char config[] = "config text=\"a = \\x221\\x22;\\x0a\\x09b\\x1b\\x0a\"\n.200 ok\n";
-
-	golden(PACCTL_TABLE, CTL_SHOW_CONFIG, config, "a = \"1\";\n\tb\\x1b\n", "");
-	golden(PACCTL_JSON, CTL_SHOW_CONFIG, config, "{\"text\":\"a = \\\"1\\\";\\n\\u0009b\\u001b\\n\"}\n", "");
-}
-END_TEST
-
-START_TEST(actions)
-{
-	static const char done[] = "disconnected sessions=2\n.200 2 sessions of user \"bob\" are being disconnected\n";
-	static const char refused[] = "error text=\"f:3: user: \\x1b no\"\nerror text=\"f:9: mtu\"\n"
-				      ".409 refused: 2 errors\n";
-
-	golden(PACCTL_TABLE, CTL_DISCONNECT_USER, done, "2 sessions of user \"bob\" are being disconnected\n", "");
-	golden(PACCTL_JSON, CTL_DISCONNECT_USER, done, "{\"sessions\":2}\n", "");
-	golden(PACCTL_KV, CTL_DISCONNECT_USER, done, "disconnected sessions=2\n", "");
-	golden(PACCTL_TABLE, CTL_RELOAD, refused, "", "pacctl: refused: 2 errors\nf:3: user: \\x1b no\nf:9: mtu\n");
-	golden(PACCTL_JSON, CTL_RELOAD, refused,
-	       "{\"code\":409,\"error\":\"refused: 2 errors\",\"details\":[{\"text\":\"f:3: user: \\u001b no\"},"
-	       "{\"text\":\"f:9: mtu\"}]}\n",
-	       "pacctl: refused: 2 errors\n");
-	golden(PACCTL_KV, CTL_RELOAD, refused, "error text=\"f:3: user: \\x1b no\"\nerror text=\"f:9: mtu\"\n",
-	       "pacctl: refused: 2 errors\n");
-	golden(PACCTL_JSON, CTL_RELOAD, ".200 ok\n", "{}\n", "");
-}
-END_TEST
-
-START_TEST(json_strings)
-{
-	static const char utf8[] = "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xff "
-				   "\xc0\xaf \xed\xa0\x80 \xe2\x82 \xf5\x80\x80\x80 \xc3";
-	char *text;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-
-	pacctl_json_string(f, utf8, sizeof utf8 - 1);
-	pacctl_json_string(f, "\0\x7f/", 3);
-	fclose(f);
-	ck_assert_str_eq(text, "\"caf\\u00e9 \\u20ac \\ud83d\\ude00 \\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd "
-			       "\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\\ufffd \\ufffd\"\"\\u0000\\u007f/\"");
-	free(text);
-}
-END_TEST
-
-static const char *formatted(const char *key, const char *text)
-{
-	static char value[PACCTL_CELL];
-	const struct ctl_field f = { key, text, strlen(text), CTL_NUMBER };
-
-	pacctl_format(value, &f, true);
-	return value;
-}
-
-START_TEST(human_units)
-{
-	ck_assert_str_eq(formatted("up_s", "0"), "0s");
-	ck_assert_str_eq(formatted("up_s", "60"), "1m00s");
-	ck_assert_str_eq(formatted("up_s", "3599"), "59m59s");
-	ck_assert_str_eq(formatted("up_s", "3600"), "1h00m");
-	ck_assert_str_eq(formatted("up_s", "86400"), "1d00h");
-	ck_assert_str_eq(formatted("rx_octets", "0"), "0");
-	ck_assert_str_eq(formatted("rx_octets", "1048524"), "1023.9K");
-	ck_assert_str_eq(formatted("rx_octets", "1048525"), "1.0M");
-	ck_assert_str_eq(formatted("rx_octets", "18446744073709551615"), "16.0E");
-	ck_assert_str_eq(formatted("x_at", "18446744073709551615"), "18446744073709551615");
-	ck_assert_str_eq(formatted("_s", "61"), "61"); /* a key that is all suffix has none */
-	ck_assert_str_eq(formatted("packets", "1000000"), "1000000");
-}
-END_TEST
-
-/* A text of any length has a bound in a table. */
-START_TEST(long_text_is_cut)
-{
-	static char text[PACCTL_CELL];
-	static char octets[9000];
-	const struct ctl_field f = { "user", octets, sizeof octets, CTL_TEXT };
-
-	memset(octets, '\x1b', sizeof octets);
-	octets[1] = ' ';
-	pacctl_format(text, &f, true);
-	ck_assert_uint_lt(strlen(text), PACCTL_CELL);
-	ck_assert_str_eq(text + strlen(text) - 4, "...\"");
-}
-END_TEST
-
-START_TEST(broken_answers)
-{
-	static const char *const bad[] = {
-		"", "\n", "session id=1\n", "session id=1\n.200", ".200\n", "Session\n.200 ok\n", "\n.200 ok\n",
-		"session id=\"\x1b\"\n.200 ok\n", ".200 \x1b[2J\n", "session id\n.404 no\n",
-	};
-
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		for (int mode = PACCTL_TABLE; mode <= PACCTL_KV; mode++) {
-			ck_assert_msg(render((enum pacctl_mode)mode, CTL_SHOW_SESSIONS, bad[i]) < 0, "%zu %d", i, mode);
-			ck_assert(!strchr(out_text, '\x1b') && !strchr(err_text, '\x1b'));
-		}
-}
-END_TEST
-
-/* --- the program --- */
 
 static char folder[] = "/tmp/test_pacctl.XXXXXX", path[64];
 static struct ctl_fake fake;
@@ -388,6 +161,65 @@ START_TEST(exit_codes)
 }
 END_TEST
 
+/* Standard input is this from now on. */
+static void input(const char *octets, size_t len)
+{
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(write(ends[1], octets, len), (ssize_t)len);
+	close(ends[1]);
+	ck_assert_int_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	close(ends[0]);
+}
+
+#define INPUT(octets) input(octets, sizeof octets - 1)
+
+START_TEST(test_radius)
+{
+	char rest[8];
+
+	INPUT("se \"cret\x1b\0\nmore\n");
+	ck_assert_int_eq(PACCTL("-s", path, "test", "radius", "bob b"), 0);
+	out_has("verdict  accept\nserver   192.0.2.9:1812\ntime     2.5ms\nmessage  hi\n\n"
+		"ATTRIBUTE          VALUE\nFramed-IP-Address  10.0.0.1\nReply-Message      hi\n");
+	ck_assert_str_eq(err_text, "");
+	ck_assert_str_eq(fake.user, "bob b");
+	ck_assert_uint_eq(fake.password_len, 10);
+	ck_assert(!memcmp(fake.password, "se \"cret\x1b\0", 10));
+	ck_assert_int_eq(read(STDIN_FILENO, rest, sizeof rest), 5); /* what follows is left for others */
+	INPUT("\n"); /* an empty one is one */
+	ck_assert_int_eq(PACCTL("-s", path, "t", "r", "--json"), 0);
+	ck_assert_str_eq(fake.user, "--json");
+	ck_assert_uint_eq(fake.password_len, 0);
+	INPUT("pw\n");
+	fake.test_rc = -ENOENT;
+	ck_assert_int_eq(PACCTL("-s", path, "test", "radius", "bob"), PACCTL_REFUSED);
+	err_has("no RADIUS server");
+}
+END_TEST
+
+START_TEST(test_radius_usage)
+{
+	static char longest[CTL_PASSWORD_MAX + 2];
+
+	ck_assert_int_eq(PACCTL("-s", path, "test", "radius", "bob", "hunter2"), PACCTL_USAGE);
+	err_has("the password is asked for");
+	ck_assert(!strstr(err_text, "hunter2"));
+	INPUT("");
+	ck_assert_int_eq(PACCTL("-s", path, "test", "radius", "bob"), PACCTL_USAGE);
+	err_has("no password");
+	memset(longest, 'p', sizeof longest);
+	input(longest, CTL_PASSWORD_MAX + 1);
+	ck_assert_int_eq(PACCTL("-s", path, "test", "radius", "bob"), PACCTL_USAGE);
+	err_has("at most 128 octets");
+	ck_assert_uint_eq(fake.test_client, 0);
+	input(longest, CTL_PASSWORD_MAX); /* the last line may lack its newline */
+	ck_assert_int_eq(PACCTL("-s", path, "test", "radius", "bob"), 0);
+	ck_assert_uint_eq(fake.password_len, CTL_PASSWORD_MAX);
+}
+END_TEST
+
 START_TEST(exit_not_permitted)
 {
 	caller = 11;
@@ -470,12 +302,12 @@ static Suite *suite(void)
 	Suite *s = suite_create("pacctl");
 	TCase *tc = tcase_create("program");
 
-	UNIT_CASE(s, "render", sessions_table, sessions_json, sessions_kv, session_listing, other_tables, config_text,
-		  actions, json_strings, human_units, long_text_is_cut, broken_answers);
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, exit_ok);
 	tcase_add_test(tc, exit_codes);
+	tcase_add_test(tc, test_radius);
+	tcase_add_test(tc, test_radius_usage);
 	tcase_add_test(tc, exit_not_permitted);
 	tcase_add_test(tc, exit_usage);
 	tcase_add_test(tc, exit_not_running);

@@ -1,6 +1,7 @@
 /*
  * The plugin protocol's codec: every message there and back, every truncation,
- * one octet too many, each range at its edges, every single-octet mutation.
+ * one octet too many, each range at its edges, every single-octet mutation (RAD-30,
+ * and what of section 4 the plugin applies).
  */
 #include "common/plugin_proto.h"
 
@@ -8,7 +9,9 @@
 
 #include <errno.h>
 
-#define SAMPLES 12
+/* Addresses, MTU, three flags, interface identifier, no routes, no variables, MPPE and three flags. */
+#define ANSWER_FIXED (4 * 6 + 2 + 3 + 8 + 1 + 1 + 1 + 3)
+#define SAMPLES 14
 
 static void fill(uint8_t *p, size_t len, unsigned seed)
 {
@@ -69,6 +72,44 @@ static struct plugin_msg answer(bool ok, bool keys, size_t text)
 	return m;
 }
 
+static void add_route(struct plugin_answer *a, uint32_t prefix, uint8_t len, uint32_t gateway, uint32_t metric)
+{
+	a->routes[a->nroutes++] = (struct plugin_route){ .prefix = prefix, .gateway = gateway, .len = len,
+							 .metric = metric };
+}
+
+/* All that a server may give. */
+static struct plugin_msg granted(void)
+{
+	struct plugin_msg m = answer(true, true, 3);
+	struct plugin_answer *a = &m.answer;
+
+	a->remote = 0;
+	a->peer_chooses = a->no_vj = a->mppe_40 = a->mppe_128 = true;
+	a->interface_id = 0x0102030405060708;
+	add_route(a, 0x0a000000, 8, 0, 0);
+	add_route(a, 0xc0000201, 32, 0xc0000202, UINT32_MAX);
+	add_route(a, 0, 0, 1, 1);
+	script_vars_add_text(&a->vars, SCRIPT_VAR_FILTER_ID, "std.ppp in");
+	script_vars_add_number(&a->vars, SCRIPT_VAR_RATE_UP, 1000);
+	return m;
+}
+
+/* The largest one. */
+static struct plugin_msg largest(void)
+{
+	struct plugin_msg m = answer(true, true, PLUGIN_TEXT_MAX);
+	struct plugin_answer *a = &m.answer;
+	char text[SCRIPT_VAR_MAX];
+
+	memset(text, 'v', sizeof text);
+	while (a->nroutes < PLUGIN_ROUTES)
+		add_route(a, 0xc0a80000 + 256u * a->nroutes, 24, 0, a->nroutes);
+	for (unsigned i = 0; i < SCRIPT_VAR_COUNT; i++)
+		script_vars_add(&a->vars, (enum script_var)i, text, sizeof text);
+	return m;
+}
+
 static struct plugin_msg end(const char *reason)
 {
 	struct plugin_msg m = { .type = PLUGIN_END };
@@ -105,6 +146,7 @@ static struct plugin_msg sample(int i)
 	case 7:
 		m.type = PLUGIN_DOWN;
 		m.down.status = 16;
+		m.down.peer_ended = true;
 		m.down.seconds = 0xfffffffe;
 		m.down.in_octets = 0x1122334455667788;
 		m.down.out_octets = UINT64_MAX;
@@ -117,6 +159,10 @@ static struct plugin_msg sample(int i)
 		return answer(true, false, 0);
 	case 10:
 		return answer(false, false, 64);
+	case 11:
+		return granted();
+	case 12:
+		return largest();
 	default:
 		return end("idle timeout_1.x-y");
 	}
@@ -129,6 +175,12 @@ static size_t encoded(uint8_t data[PLUGIN_MSG_MAX], int i)
 
 	ck_assert_uint_gt(len, 0);
 	return len;
+}
+
+/* Not each octet of a long message: its many values are alike, and that is for the shorter ones. */
+static size_t step(size_t len)
+{
+	return len > 1000 ? 41 : 1;
 }
 
 START_TEST(round_trip)
@@ -150,7 +202,7 @@ END_TEST
 /* The fields at their places: both ends are built apart. */
 START_TEST(octets_on_the_wire)
 {
-	static const uint8_t hello[] = { 1, 1, 5, '2', '.', '4', '.', '9' };
+	static const uint8_t hello[] = { 1, 2, 5, '2', '.', '4', '.', '9' };
 	static const uint8_t phase[] = { 2, 5 };
 	static const uint8_t chap[] = { 3, 2, 0xfe, 0, 1, 90, 0 };
 	static const uint8_t bye[] = { 66, 4, 'i', 'd', 'l', 'e' };
@@ -165,9 +217,32 @@ START_TEST(octets_on_the_wire)
 	ck_assert_mem_eq(data, chap, sizeof chap);
 	ck_assert_uint_eq(plugin_encode(data, sizeof data, &m), sizeof bye);
 	ck_assert_mem_eq(data, bye, sizeof bye);
-	ck_assert_uint_eq(encoded(data, 9), 1 + 1 + 1 + 4 * 6 + 2 + 3);
-	ck_assert_uint_eq(encoded(data, 8), 1 + 1 + 1 + 255 + 4 * 6 + 2 + 3 + 32);
-	ck_assert_uint_eq(encoded(data, 7), 1 + 4 + 4 + 4 * 8);
+	ck_assert_uint_eq(encoded(data, 9), 1 + 1 + 1 + ANSWER_FIXED);
+	ck_assert_uint_eq(encoded(data, 8), 1 + 1 + 1 + 255 + ANSWER_FIXED + 32);
+	ck_assert_uint_eq(encoded(data, 7), 1 + 4 + 1 + 4 + 4 * 8);
+	ck_assert_uint_eq(encoded(data, 12), 1 + 1 + 1 + 255 + ANSWER_FIXED + 32 + 33 * 13 + 16 * 255);
+}
+END_TEST
+
+START_TEST(grant_on_the_wire)
+{
+	static const uint8_t grant[] = {
+		65, 1, 3, 0xe4, 0xe4, 0xe4,          /* ok, the message */
+		10, 0, 0, 1, 0, 0, 0, 0,             /* local, remote */
+		8, 8, 8, 0, 8, 8, 8, 1, 9, 9, 9, 0, 9, 9, 9, 1,
+		0x05, 0x78, 1, 1, 1,                 /* MTU, proxyarp, peer_chooses, no_vj */
+		1, 2, 3, 4, 5, 6, 7, 8,              /* interface identifier */
+		3, 10, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0,
+		192, 0, 2, 1, 192, 0, 2, 2, 32, 255, 255, 255, 255,
+		0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1,
+		2, SCRIPT_VAR_FILTER_ID, 10, 's', 't', 'd', '.', 'p', 'p', 'p', ' ', 'i', 'n',
+		SCRIPT_VAR_RATE_UP, 4, '1', '0', '0', '0',
+		PLUGIN_MPPE_REQUIRE, 1, 1, 1,        /* the key lengths, has_keys */
+	};
+	uint8_t data[PLUGIN_MSG_MAX];
+
+	ck_assert_uint_eq(encoded(data, 11), sizeof grant + 32);
+	ck_assert_mem_eq(data, grant, sizeof grant);
 }
 END_TEST
 
@@ -178,7 +253,7 @@ START_TEST(every_truncation)
 		size_t len = encoded(data, i);
 		struct plugin_msg m;
 
-		for (size_t n = 0; n < len; n++) {
+		for (size_t n = 0; n < len; n += step(len)) {
 			uint8_t *exact = malloc(n ? n : 1);
 
 			memcpy(exact, data, n);
@@ -209,7 +284,7 @@ START_TEST(small_buffer)
 		size_t len = encoded(data, i);
 		struct plugin_msg m = sample(i);
 
-		for (size_t cap = 0; cap < len; cap++)
+		for (size_t cap = 0; cap < len; cap += step(len))
 			ck_assert_uint_eq(plugin_encode(data, cap, &m), 0);
 		ck_assert_uint_eq(plugin_encode(data, len, &m), len);
 	}
@@ -289,6 +364,63 @@ START_TEST(encode_answer_range)
 	m = answer(true, true, 4);
 	m.answer.ok = false; /* keys for a peer that is refused */
 	refused(m);
+	m = answer(true, true, 4);
+	m.answer.peer_chooses = true; /* and has an address given */
+	refused(m);
+	m.answer.remote = 0;
+	taken(m);
+	m.answer.vars.n = 1; /* of no octets */
+	refused(m);
+}
+END_TEST
+
+static struct plugin_msg routed(uint32_t prefix, uint8_t len, uint32_t gateway)
+{
+	struct plugin_msg m = granted();
+
+	m.answer.nroutes = 1;
+	add_route(&m.answer, prefix, len, gateway, 7);
+	return m;
+}
+
+static void route_refused(uint32_t prefix, uint8_t len, uint32_t gateway)
+{
+	uint8_t data[PLUGIN_MSG_MAX];
+	struct plugin_msg good = routed(0xb0000000, 4, 0xa0000000), m;
+	size_t octets = plugin_encode(data, sizeof data, &good), at = 0;
+
+	refused(routed(prefix, len, gateway));
+	while (data[at] != 0xb0 || data[at + 4] != 0xa0)
+		at++;
+	for (int i = 0; i < 4; i++) {
+		data[at + (size_t)i] = (uint8_t)(prefix >> (24 - 8 * i));
+		data[at + 4 + (size_t)i] = (uint8_t)(gateway >> (24 - 8 * i));
+	}
+	data[at + 8] = len;
+	ck_assert_int_eq(plugin_decode(&m, data, octets), -EBADMSG);
+}
+
+START_TEST(route_range)
+{
+	struct plugin_msg m = largest();
+
+	for (uint8_t len = 0; len <= 32; len++) {
+		uint32_t mask = len ? UINT32_MAX << (32 - len) : 0;
+
+		taken(routed(mask, len, 0));
+		if (len < 32)
+			route_refused(mask | 1u << (31 - len), len, 0);
+		if (len < 32)
+			route_refused(mask | 1, len, 0);
+	}
+	route_refused(0, 33, 0);
+	route_refused(0x0a000000, 255, 0);
+	taken(routed(0x0a000000, 8, 0xdfffffff));
+	route_refused(0x0a000000, 8, 0xe0000000);
+	route_refused(0x0a000000, 8, 0xefffffff);
+	taken(m);
+	m.answer.nroutes++;
+	refused(m);
 }
 END_TEST
 
@@ -365,8 +497,14 @@ START_TEST(decode_out_of_range)
 	decode_refused(data, len, 1, PLUGIN_MSCHAPV2);
 	len = encoded(data, 9);
 	decode_refused(data, len, 1, 2);       /* ok */
-	decode_refused(data, len, len - 3, 2); /* proxyarp */
-	decode_refused(data, len, len - 2, 3); /* mppe */
+	decode_refused(data, len, 29, 2);      /* proxyarp */
+	decode_refused(data, len, 30, 1);      /* peer_chooses, and has an address given */
+	decode_refused(data, len, 31, 2);      /* no_vj */
+	decode_refused(data, len, len - 6, PLUGIN_ROUTES + 1);
+	decode_refused(data, len, len - 5, SCRIPT_VARS + 1);
+	decode_refused(data, len, len - 4, 3); /* mppe */
+	decode_refused(data, len, len - 3, 2); /* mppe_40 */
+	decode_refused(data, len, len - 2, 2); /* mppe_128 */
 	decode_refused(data, len, len - 1, 2); /* has_keys */
 	len = encoded(data, 8);
 	decode_refused(data, len, 1, 0);  /* keys with a refusal */
@@ -374,6 +512,7 @@ START_TEST(decode_out_of_range)
 	len = encoded(data, 7);
 	for (size_t i = 1; i < 4; i++)
 		decode_refused(data, len, i, 1); /* status */
+	decode_refused(data, len, 5, 2); /* peer_ended */
 	len = encoded(data, 6);
 	decode_refused(data, len, 5, 0);
 	decode_refused(data, len, 5, '/');
@@ -405,7 +544,7 @@ START_TEST(mutations)
 		uint8_t data[PLUGIN_MSG_MAX], again[PLUGIN_MSG_MAX];
 		size_t len = encoded(data, i);
 
-		for (size_t at = 0; at < len; at++) {
+		for (size_t at = 0; at < len; at += step(len)) {
 			uint8_t was = data[at];
 
 			for (int v = 0; v < 256; v++) {
@@ -444,10 +583,10 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("plugin_proto");
 
-	UNIT_CASE(s, "there and back", round_trip, octets_on_the_wire, largest_fits);
+	UNIT_CASE(s, "there and back", round_trip, octets_on_the_wire, grant_on_the_wire, largest_fits);
 	UNIT_CASE(s, "length", every_truncation, extra_octet, small_buffer, long_text);
-	UNIT_CASE(s, "range", encode_out_of_range, encode_answer_range, encode_up_range, reason_octets,
-		  decode_out_of_range);
+	UNIT_CASE(s, "range", encode_out_of_range, encode_answer_range, route_range, encode_up_range,
+		  reason_octets, decode_out_of_range);
 	UNIT_CASE(s, "mutation", mutations);
 	UNIT_CASE(s, "words", words);
 	return s;

@@ -18,9 +18,25 @@ static struct conf settings(void)
 			      .limits = { .connections = 50 } };
 }
 
+/* RAD-09: a socket for each 256 identifiers, at each server that is asked for logins, and for accounting. */
+static void check_radius(unsigned long base)
+{
+	struct conf_radius_server one = { .port = 1812, .acct_port = 1813 };
+	struct conf c = settings();
+
+	c.radius = (struct conf_radius){ .servers = &one, .nservers = 1, .outstanding = 1024 };
+	ck_assert_uint_eq(check_files_needed(&c), base + 2 * 5);
+	c.radius.outstanding = 1025;
+	ck_assert_uint_eq(check_files_needed(&c), base + 2 * 6);
+	one.acct_port = 0;
+	c.radius.das.nlisten = 3;
+	ck_assert_uint_eq(check_files_needed(&c), base + 6 + 3);
+}
+
 /* Each of them has its descriptors in the sum. */
 START_TEST(sum)
 {
+	static struct conf_radius_server servers[CONF_RADIUS_SERVERS_MAX];
 	struct conf c = settings();
 	unsigned long base = check_files_needed(&c);
 
@@ -34,7 +50,13 @@ START_TEST(sum)
 	ck_assert_uint_eq(check_files_needed(&c), base + 8);
 	c.workers++;
 	ck_assert_uint_gt(check_files_needed(&c), base + 8);
+	check_radius(base);
 	/* The unit's LimitNOFILE is enough for all that one may set in max_channels. */
+	memset(servers, 0, sizeof servers);
+	for (size_t i = 0; i < CONF_RADIUS_SERVERS_MAX; i++)
+		servers[i].port = servers[i].acct_port = 1;
+	c.radius = (struct conf_radius){ .servers = servers, .nservers = CONF_RADIUS_SERVERS_MAX, .outstanding = 65536,
+					 .das.nlisten = CONF_DAS_LISTEN_MAX };
 	c.max_channels = 65535;
 	c.limits.connections = 65535 + 512;
 	c.workers = 64;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 static struct ev_loop *loop;
@@ -22,14 +23,15 @@ static struct {
 	struct priv_started last_started;
 	struct priv_exited last_exited;
 	int fds[3];
+	struct priv_conf_fds files;
 } seen;
 
-static void on_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd)
+static void on_conf(void *ctx, const struct priv_conf *m, const struct priv_conf_fds *fds)
 {
 	ck_assert_ptr_eq(ctx, &seen);
 	seen.confs++;
 	seen.conf = *m;
-	memcpy(seen.fds, (int[]){ conf_fd, users_fd, errors_fd }, sizeof seen.fds);
+	seen.files = *fds;
 }
 
 static void on_opened(void *ctx, const struct priv_opened *m, int socket)
@@ -124,6 +126,46 @@ static void turn(void)
 	ev_run(loop, EVRUN_NOWAIT);
 }
 
+/* Which of them there are. */
+static bool has_files(bool conf, bool users, bool radius, bool errors)
+{
+	const struct priv_conf_fds *f = &seen.files;
+
+	return (f->conf >= 0) == conf && (f->users >= 0) == users && (f->radius >= 0) == radius &&
+	       (f->errors >= 0) == errors && (conf || f->conf == -1) && (users || f->users == -1) &&
+	       (radius || f->radius == -1) && (errors || f->errors == -1);
+}
+
+/* A descriptor that can be told from others: of a file of that size. */
+static int sized(off_t size)
+{
+	int file = memfd_create("test", MFD_CLOEXEC);
+
+	ck_assert_int_eq(ftruncate(file, size), 0);
+	return file;
+}
+
+static off_t size_of(int file)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(file, &st), 0);
+	return st.st_size;
+}
+
+/* What a CoA-Request changed, with so many octets in each of some variables. */
+static struct priv_change_hook change(uint64_t token, size_t octets)
+{
+	struct priv_change_hook m = { .generation = 3, .token = token, .unit = 8, .local = 9, .remote = 10,
+				      .peer_addr = 11 };
+	char text[SCRIPT_VAR_MAX];
+
+	memset(text, 'x', sizeof text);
+	script_vars_add(&m.vars, SCRIPT_VAR_CLASS, text, octets);
+	script_vars_add(&m.vars, SCRIPT_VAR_RATE_LIMIT, text, octets);
+	return m;
+}
+
 START_TEST(requests)
 {
 	struct priv_msg m;
@@ -155,18 +197,19 @@ END_TEST
 
 START_TEST(answers)
 {
-	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 1, 1, 1, 1 } }, 2);
+	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 1, 1, 1, 1, 1 } }, 3);
 	turn();
 	ck_assert_uint_eq(seen.confs, 1);
-	ck_assert(seen.conf.generation == 1 && seen.conf.ok && seen.conf.has_users && seen.conf.detach);
-	ck_assert(seen.fds[0] >= 0 && seen.fds[1] >= 0 && seen.fds[2] == -1);
-	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 2, 1, 0, 0 } }, 1);
+	ck_assert(seen.conf.generation == 1 && seen.conf.ok && seen.conf.has_users && seen.conf.has_radius &&
+		  seen.conf.detach);
+	ck_assert(has_files(true, true, true, false));
+	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 2, 1, 0, 0, 0 } }, 1);
 	turn();
-	ck_assert(seen.fds[0] >= 0 && seen.fds[1] == -1 && seen.fds[2] == -1);
-	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 3, 0, 0, 0 } }, 1);
+	ck_assert(has_files(true, false, false, false));
+	tell((struct priv_msg){ .type = PRIV_CONF, .conf = { 3, 0, 0, 0, 0 } }, 1);
 	turn();
-	ck_assert(seen.fds[0] == -1 && seen.fds[1] == -1 && seen.fds[2] >= 0);
-	ck_assert(fcntl(seen.fds[2], F_GETFD) & FD_CLOEXEC);
+	ck_assert(has_files(false, false, false, true));
+	ck_assert(fcntl(seen.files.errors, F_GETFD) & FD_CLOEXEC);
 	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0 } }, 1);
 	turn();
 	ck_assert(seen.opened == 1 && seen.fds[0] >= 0 && seen.last_opened.index == 1);
@@ -185,6 +228,102 @@ START_TEST(answers)
 	ck_assert_uint_eq(seen.stops, 1);
 	ck_assert_int_eq(asked().type, PRIV_SIGNAL_PPPD);
 	ck_assert_uint_eq(seen.gone, 0);
+}
+END_TEST
+
+/* Each under its own name, whatever else there is. _i: bits, users and radius. */
+START_TEST(files)
+{
+	bool users = _i & 1, radius = _i & 2;
+	struct priv_msg m = { .type = PRIV_CONF, .conf = { 1, 1, users, radius, 0 } };
+	uint8_t data[PRIV_MSG_MAX];
+	size_t len = priv_encode(data, sizeof data, &m), n = 0;
+	int fds[3];
+
+	fds[n++] = sized(100);
+	if (users)
+		fds[n++] = sized(200);
+	if (radius)
+		fds[n++] = sized(300);
+	ck_assert_int_eq(seqmsg_send(fd, data, len, fds, n), 0);
+	turn();
+	ck_assert_uint_eq(seen.confs, 1);
+	ck_assert(has_files(true, users, radius, false));
+	ck_assert_int_eq(size_of(seen.files.conf), 100);
+	ck_assert(!users || size_of(seen.files.users) == 200);
+	ck_assert(!radius || size_of(seen.files.radius) == 300);
+}
+END_TEST
+
+START_TEST(change_hook)
+{
+	struct priv_change_hook want = change(7, 30);
+	struct priv_msg m;
+
+	ck_assert_int_eq(priv_client_change_hook(client, &want), 0);
+	m = asked();
+	ck_assert_int_eq(m.type, PRIV_CHANGE_HOOK);
+	ck_assert(m.change_hook.generation == 3 && m.change_hook.token == 7 && m.change_hook.unit == 8 &&
+		  m.change_hook.local == 9 && m.change_hook.remote == 10 && m.change_hook.peer_addr == 11);
+	ck_assert_mem_eq(&m.change_hook.vars, &want.vars, sizeof want.vars);
+	/* The root part would take these for an attack, so they stay here, whether something waits or not. */
+	want.unit = 0x80000000;
+	ck_assert_int_eq(priv_client_change_hook(client, &want), -EINVAL);
+	want = change(7, 30);
+	want.vars.list[0].value[3] = '\n';
+	ck_assert_int_eq(priv_client_change_hook(client, &want), -EINVAL);
+	for (int i = 0; i < 5000; i++) /* more than the socket takes */
+		ck_assert_int_eq(priv_client_reload(client), 0);
+	ck_assert_int_eq(priv_client_change_hook(client, &want), -EINVAL);
+}
+END_TEST
+
+/* Until one is too many; what was taken, from `first` on. */
+static uint64_t ask_changes(uint64_t first)
+{
+	struct priv_change_hook m;
+	uint64_t n = first;
+	int r;
+
+	while (m = change(n, n % 2 ? SCRIPT_VAR_MAX : 1), (r = priv_client_change_hook(client, &m)) == 0) {
+		ck_assert_int_eq(priv_client_signal_pppd(client, n, PRIV_SIGNAL_TERM), 0);
+		ck_assert_uint_lt(++n, first + 100000);
+	}
+	ck_assert_int_eq(r, -ENOBUFS);
+	ck_assert_uint_gt(n, first + 1024);
+	ck_assert_int_eq(priv_client_signal_pppd(client, n, PRIV_SIGNAL_TERM), 0); /* there is room for these */
+	return n;
+}
+
+/* Long ones wait among short ones in their turn, and are bounded by themselves. Twice: nothing is left over. */
+START_TEST(long_requests_wait)
+{
+	uint64_t heard = 0;
+	struct priv_msg got;
+
+	for (int round = 0; round < 2; round++) {
+		uint64_t n = ask_changes(heard);
+
+		for (; heard < n; heard++) {
+			got = asked();
+			ck_assert(got.type == PRIV_CHANGE_HOOK && got.change_hook.token == heard);
+			ck_assert_uint_eq(got.change_hook.vars.list[1].len, heard % 2 ? SCRIPT_VAR_MAX : 1);
+			got = asked();
+			ck_assert(got.type == PRIV_SIGNAL_PPPD && got.signal_pppd.token == heard);
+		}
+		ck_assert(asked().signal_pppd.token == n);
+	}
+}
+END_TEST
+
+/* Nothing leaks: the sanitizer looks. */
+START_TEST(freed_with_long_requests)
+{
+	struct priv_change_hook m = change(1, SCRIPT_VAR_MAX);
+
+	for (int i = 0; i < 2000; i++)
+		priv_client_change_hook(client, &m);
+	ck_assert_int_eq(priv_client_change_hook(client, &m), -ENOBUFS);
 }
 END_TEST
 
@@ -346,15 +485,18 @@ START_TEST(short_of_descriptors_for_a_reload)
 {
 	struct priv_msg m;
 
-	tell_short((struct priv_msg){ .type = PRIV_CONF, .conf = { 5, 1, 1, 1 } }, 2, 1);
-	ck_assert_uint_eq(seen.confs, 1);
-	ck_assert(seen.conf.generation == 5 && !seen.conf.ok && !seen.conf.has_users);
-	ck_assert(seen.fds[0] == -1 && seen.fds[1] == -1 && seen.fds[2] == -1);
-	m = asked();
-	ck_assert(m.type == PRIV_CONF_TAKEN && m.conf_taken.generation == 5 && m.conf_taken.taken == 0);
+	for (unsigned room = 0; room < 3; room++) {
+		tell_short((struct priv_msg){ .type = PRIV_CONF, .conf = { 5 + room, 1, 1, 1, 1 } }, 3, room);
+		ck_assert_uint_eq(seen.confs, room + 1);
+		ck_assert(seen.conf.generation == 5 + room && !seen.conf.ok && !seen.conf.has_users &&
+			  !seen.conf.has_radius);
+		ck_assert(has_files(false, false, false, false));
+		m = asked();
+		ck_assert(m.type == PRIV_CONF_TAKEN && m.conf_taken.generation == 5 + room && m.conf_taken.taken == 0);
+	}
 	/* What was refused anyway needs none. */
-	tell_short((struct priv_msg){ .type = PRIV_CONF, .conf = { 6, 0, 0, 1 } }, 1, 0);
-	ck_assert(seen.confs == 2 && seen.fds[2] == -1);
+	tell_short((struct priv_msg){ .type = PRIV_CONF, .conf = { 9, 0, 0, 0, 1 } }, 1, 0);
+	ck_assert(seen.confs == 4 && has_files(false, false, false, false));
 	priv_client_reload(client);
 	ck_assert_int_eq(asked().type, PRIV_RELOAD);
 	ck_assert_uint_eq(seen.gone, 0);
@@ -399,7 +541,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-	const TTest *const tests[] = { requests, answers, full_socket_keeps_the_order, queue_is_bounded, end_of_file,
+	const TTest *const tests[] = { requests, change_hook, answers, long_requests_wait, freed_with_long_requests,
+				       full_socket_keeps_the_order, queue_is_bounded, end_of_file,
 				       sending_to_the_dead, short_of_descriptors_for_a_socket,
 				       short_of_descriptors_for_a_reload, short_of_descriptors_on_the_socket,
 				       short_of_descriptors_for_nonsense, NULL };
@@ -409,6 +552,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (const TTest *const *t = tests; *t; t++)
 		tcase_add_test(tc, *t);
+	tcase_add_loop_test(tc, files, 0, 4);
 	tcase_add_loop_test(tc, nonsense_is_the_end, 0, 7);
 	tcase_add_loop_test(tc, short_of_descriptors_for_a_pppd, 0, 3);
 	suite_add_tcase(s, tc);

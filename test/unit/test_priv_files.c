@@ -17,7 +17,7 @@ static void setup(void)
 {
 	dir_setup();
 	conf_errors_init(&errors);
-	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1, .radius_fd = -1 };
 	write_file("users", 0600, "users = ( { name = \"alice\"; secret = \"wonder\"; } );\n");
 	write_file("pppd", 0700, "#!/bin/sh\n");
 	write_file("pacd.so", 0600, "x");
@@ -243,7 +243,7 @@ static bool same_after(const char *check, const char *more)
 	struct priv_files old = files;
 	bool same;
 
-	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1, .radius_fd = -1 };
 	ck_assert_int_eq(load("nobody", "control", check, more), 0);
 	same = priv_files_same_programs(&old, &files);
 	priv_files_clear(&old);
@@ -294,7 +294,7 @@ START_TEST(unchecked_is_never_the_same)
 
 	ck_assert_int_eq(load("nobody", "control", "false", ""), 0);
 	old = files;
-	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1 };
+	files = (struct priv_files){ .conf_fd = -1, .users_fd = -1, .radius_fd = -1 };
 	ck_assert_int_eq(load_plain(), 0);
 	ck_assert(!priv_files_same_programs(&old, &files));
 	ck_assert(priv_files_same_programs(&files, &old));
@@ -355,6 +355,35 @@ START_TEST(files_of_others)
 }
 END_TEST
 
+/* What root runs after a CoA-Request, if it is named at all. */
+START_TEST(change_script)
+{
+	char more[160];
+
+	snprintf(more, sizeof more, "true; change_script = \"%s\"", in_dir("change"));
+	ck_assert_int_eq(load("nobody", "control", more, ""), -1);
+	expect_errors(1);
+	expect_error("ppp.change_script: ", "no script");
+	conf_errors_clear(&errors);
+	write_file("change", 0600, "#!/bin/sh\n");
+	ck_assert_int_eq(load("nobody", "control", more, ""), -1);
+	expect_error("ppp.change_script: ", "can't be executed");
+	conf_errors_clear(&errors);
+	chmod(in_dir("change"), 0700);
+	ck_assert_int_eq(load("nobody", "control", more, ""), 0);
+	if (geteuid() != 0)
+		return;
+	chmod(in_dir("change"), 0722);
+	ck_assert_int_eq(reload(), -1);
+	expect_error("ppp.change_script: ", "chmod go-w");
+	conf_errors_clear(&errors);
+	chmod(in_dir("change"), 0700);
+	ck_assert_int_eq(chown(in_dir("change"), 1, 0), 0);
+	ck_assert_int_eq(reload(), -1);
+	expect_error("ppp.change_script: ", "chown root");
+}
+END_TEST
+
 /* Whoever may change the folder may put a link in the socket's place. */
 START_TEST(control_folder_of_others)
 {
@@ -385,7 +414,7 @@ static Suite *suite(void)
 				       users_of_a_group, everything_wrong_at_once, main_must_not_be_root,
 				       unchecked_pppd, versions, machine, machine_without_programs,
 				       programs_are_compared, unchecked_is_never_the_same, control_folder_of_others,
-				       NULL };
+				       change_script, NULL };
 	Suite *s = suite_create("priv_files");
 	TCase *tc = tcase_create("files");
 

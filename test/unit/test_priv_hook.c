@@ -1,6 +1,6 @@
 /*
- * priv/hook: what the down script gets, how many run at once, and the end of one
- * that does not end (SEC-03, SEC-08).
+ * priv/hook: what the down script and the change script get, how many run at once
+ * and in what order, and the end of one that does not end (SEC-03, SEC-08, RAD-87).
  */
 #include "test/unit/unit_priv.h"
 
@@ -14,7 +14,7 @@
 
 static const struct priv_down_hook link_7 = { 7, 0x0a090001, 0x0a09000a, 0xc0000201 };
 static struct hooks hooks;
-static char script[128];
+static char script[128], change_script[128];
 
 static void no_log(enum log_level level, const char *line)
 {
@@ -27,6 +27,7 @@ static void setup(void)
 	dir_setup();
 	log_set_sink(no_log);
 	snprintf(script, sizeof script, "%s", in_dir("ip-down"));
+	snprintf(change_script, sizeof change_script, "%s", in_dir("change"));
 	hooks_init(&hooks, script);
 }
 
@@ -48,20 +49,34 @@ static int reap(void)
 	return status;
 }
 
+static const char *file_text(const char *name)
+{
+	int fd = open(in_dir(name), O_RDONLY);
+	const char *text = fd < 0 ? "" : read_text(fd);
+
+	close(fd);
+	return text;
+}
+
 static const char *said_by(const char *commands, bool ipparam)
 {
-	int fd;
-	const char *text;
-
 	write_file("ip-down", 0700, "#!/bin/sh\nexec >%s/said\n%s\n", dir, commands);
 	ck_assert_int_eq(hooks_run(&hooks, &link_7, ipparam), 0);
 	ck_assert_uint_eq(hooks_count(&hooks), 1);
 	ck_assert_int_eq(reap(), 0);
 	ck_assert_uint_eq(hooks_count(&hooks), 0);
-	fd = open(in_dir("said"), O_RDONLY);
-	text = read_text(fd);
-	close(fd);
-	return text;
+	return file_text("said");
+}
+
+/* Of that token's link, with its number in a variable. */
+static int change(uint64_t token, uint64_t number)
+{
+	struct priv_change_hook m = { .token = token, .unit = 7, .local = 0x0a090001, .remote = 0x0a09000a,
+				      .peer_addr = 0xc0000201 };
+
+	script_vars_add_text(&m.vars, SCRIPT_VAR_FILTER_ID, "std ppp;id");
+	script_vars_add_number(&m.vars, SCRIPT_VAR_RATE_UP, number);
+	return hooks_change(&hooks, change_script, &m, true);
 }
 
 START_TEST(words)
@@ -207,10 +222,222 @@ START_TEST(over_its_time)
 }
 END_TEST
 
+/* --- change scripts --- */
+
+START_TEST(change_words_and_environment)
+{
+	write_file("change", 0700,
+		   "#!/bin/sh\nexec >%s/said\nprintf '%%s|' $# \"$@\"\ntr '\\0' '\\n' </proc/$$/environ\n", dir);
+	setenv("PACD_TEST_SECRET", "x", 1);
+	ck_assert_int_eq(change(1, 64000), 0);
+	ck_assert_uint_eq(hooks_count(&hooks), 1);
+	ck_assert_int_eq(reap(), 0);
+	ck_assert_str_eq(file_text("said"),
+			 "6|ppp7|-|0|10.9.0.1|10.9.0.10|192.0.2.1|"
+			 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+			 "PACD_REASON=change\nIFNAME=ppp7\nDEVICE=-\nSPEED=0\nIPLOCAL=10.9.0.1\nIPREMOTE=10.9.0.10\n"
+			 "REMOTENUMBER=192.0.2.1\nPPP_IPPARAM=192.0.2.1\nPACD_FILTER_ID=std ppp;id\n"
+			 "PACD_RATE_UP=64000\n");
+}
+END_TEST
+
+/* All variables at their longest. */
+START_TEST(change_longest)
+{
+	struct priv_change_hook m = { .token = 1, .unit = INT32_MAX, .local = UINT32_MAX, .remote = UINT32_MAX,
+				      .peer_addr = UINT32_MAX };
+	char text[SCRIPT_VAR_MAX], line[400];
+	const char *said;
+
+	memset(text, 'x', sizeof text);
+	text[SCRIPT_VAR_MAX - 1] = 'E';
+	for (unsigned i = 0; i < SCRIPT_VAR_COUNT; i++)
+		script_vars_add(&m.vars, (enum script_var)i, text, sizeof text);
+	write_file("change", 0700, "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ >%s/said\n", dir);
+	ck_assert_int_eq(hooks_change(&hooks, change_script, &m, false), 0);
+	ck_assert_int_eq(reap(), 0);
+	said = file_text("said");
+	for (unsigned i = 0; i < SCRIPT_VAR_COUNT; i++) {
+		snprintf(line, sizeof line, "\n%s=%.*s\n", script_var_name((enum script_var)i), SCRIPT_VAR_MAX, text);
+		ck_assert_ptr_nonnull(strstr(said, line));
+	}
+	ck_assert_ptr_nonnull(strstr(said, "\nPPP_IPPARAM=\n"));
+}
+END_TEST
+
+START_TEST(which_change_scripts)
+{
+	ck_assert_int_eq(change(1, 1), -ENOENT);
+	write_file("change", 0600, "#!/bin/sh\n");
+	ck_assert_int_eq(change(1, 1), -ENOENT);
+	chmod(change_script, 0720);
+	ck_assert_int_eq(change(1, 1), -EPERM);
+	chmod(change_script, 0702);
+	ck_assert_int_eq(change(1, 1), -EPERM);
+	if (geteuid() == 0) {
+		chmod(change_script, 0700);
+		ck_assert_int_eq(chown(change_script, 1, 0), 0);
+		ck_assert_int_eq(change(1, 1), -EPERM);
+	}
+	ck_assert_uint_eq(hooks_count(&hooks), 0);
+}
+END_TEST
+
+/* A script that waits for a line from the gate. */
+static void write_gated(const char *name)
+{
+	write_file(name, 0700, "#!/bin/sh\nread line <%s/gate\necho \"$PACD_RATE_UP$PACD_REASON\" >>%s/said\n", dir,
+		   dir);
+	if (access(in_dir("gate"), F_OK) < 0)
+		ck_assert_int_eq(mkfifo(in_dir("gate"), 0600), 0);
+}
+
+/* A line for each of those that run and wait, until nothing is left. */
+static void run_all(void)
+{
+	int gate = open(in_dir("gate"), O_RDWR);
+
+	while (hooks_count(&hooks)) {
+		ck_assert_int_eq(write(gate, "\n", 1), 1);
+		reap();
+	}
+	close(gate);
+}
+
+/* The newest of those that wait is the one that runs; another link's is not held up. */
+START_TEST(one_change_at_a_time)
+{
+	write_gated("change");
+	ck_assert_int_eq(change(1, 1), 0);
+	for (uint64_t number = 2; number < 10; number++)
+		ck_assert_int_eq(change(1, number), 0);
+	ck_assert_uint_eq(hooks.nrunning, 1);
+	ck_assert_uint_eq(hooks.nchanging, 1);
+	ck_assert_uint_eq(hooks_count(&hooks), 2);
+	ck_assert_int_eq(change(2, 100), 0);
+	ck_assert_uint_eq(hooks.nrunning, 2);
+	hooks_kill(&hooks); /* the two that run */
+	ck_assert_uint_eq(hooks_count(&hooks), 2);
+	reap();
+	reap();
+	ck_assert_int_eq(change(1, 1), 0);
+	ck_assert_int_eq(change(1, 2), 0);
+	ck_assert_int_eq(change(1, 3), 0);
+	run_all();
+	ck_assert_str_eq(file_text("said"), "1change\n3change\n");
+}
+END_TEST
+
+/* Another link's end makes room, but not for a link that is busy. */
+START_TEST(busy_link_waits)
+{
+	write_file("change", 0700, "#!/bin/sh\ntest $PACD_RATE_UP = 0 && exit\nread line <%s/gate\n", dir);
+	ck_assert_int_eq(mkfifo(in_dir("gate"), 0600), 0);
+	ck_assert_int_eq(change(1, 1), 0);
+	ck_assert_int_eq(change(1, 2), 0);
+	ck_assert_int_eq(change(2, 0), 0);
+	ck_assert_int_eq(reap(), 0); /* the second link's */
+	ck_assert_uint_eq(hooks.nrunning, 1);
+	ck_assert_uint_eq(hooks.nchanging, 1);
+	run_all();
+}
+END_TEST
+
+/* Of the link that is gone nothing starts any more. */
+START_TEST(change_of_an_ended_link)
+{
+	write_gated("change");
+	ck_assert_int_eq(change(1, 1), 0);
+	ck_assert_int_eq(change(1, 2), 0);
+	hooks_forget(&hooks, 2);
+	ck_assert_uint_eq(hooks_count(&hooks), 2);
+	hooks_forget(&hooks, 1);
+	ck_assert_uint_eq(hooks_count(&hooks), 1);
+	hooks_forget(&hooks, 1);
+	run_all();
+	ck_assert_str_eq(file_text("said"), "1change\n");
+}
+END_TEST
+
+static void fill_up(void)
+{
+	for (uint64_t token = 0; token < HOOKS_RUNNING; token++)
+		ck_assert_int_eq(change(token, token), 0);
+	ck_assert_uint_eq(hooks.nrunning, HOOKS_RUNNING);
+}
+
+START_TEST(changes_are_bounded)
+{
+	write_gated("change");
+	fill_up();
+	for (uint64_t token = 0; token < HOOKS_CHANGING; token++)
+		ck_assert_int_eq(change(token, 1000), 0); /* some behind one that runs, some behind all */
+	ck_assert_uint_eq(hooks.nrunning, HOOKS_RUNNING);
+	ck_assert_uint_eq(hooks.nchanging, HOOKS_CHANGING);
+	ck_assert_int_eq(change(HOOKS_CHANGING, 1), -ENOBUFS);
+	ck_assert_int_eq(change(HOOKS_CHANGING - 1, 1), 0); /* in another's place */
+	write_file("ip-down", 0700, "#!/bin/sh\n");
+	ck_assert_int_eq(hooks_run(&hooks, &link_7, true), 0); /* changes take no down script's room */
+	hooks_kill(&hooks);
+	ck_assert_uint_eq(hooks_count(&hooks), HOOKS_RUNNING);
+	while (hooks_count(&hooks))
+		ck_assert(WIFSIGNALED(reap()));
+}
+END_TEST
+
+/* The first place that is free is the down script's; and a replaced change keeps its turn. */
+START_TEST(turns)
+{
+	const char *said;
+	unsigned reaped;
+
+	write_gated("change");
+	fill_up();
+	ck_assert_int_eq(change(500, 500), 0);
+	ck_assert_int_eq(change(501, 501), 0);
+	ck_assert_int_eq(change(500, 502), 0);
+	write_gated("ip-down");
+	ck_assert_int_eq(hooks_run(&hooks, &link_7, true), 0);
+	ck_assert_uint_eq(hooks.nwaiting, 1);
+	hooks_due(&hooks, mono_add_s(mono_now(), HOOK_S + 1)); /* kills all that run */
+	for (reaped = 0; hooks.nwaiting; reaped++)
+		reap();
+	ck_assert_uint_eq(reaped, 1);
+	ck_assert_uint_eq(hooks.nchanging, 2);
+	reap();
+	ck_assert_uint_eq(hooks.nchanging, 1);
+	for (reaped = 2; reaped < HOOKS_RUNNING; reaped++)
+		reap();
+	ck_assert_uint_eq(hooks.nchanging, 0);
+	ck_assert_uint_eq(hooks.nrunning, 3);
+	run_all();
+	said = file_text("said");
+	ck_assert_ptr_nonnull(strstr(said, "crashed\n"));
+	ck_assert_ptr_nonnull(strstr(said, "501change\n"));
+	ck_assert_ptr_nonnull(strstr(said, "502change\n"));
+	ck_assert_ptr_null(strstr(said, "500change\n"));
+}
+END_TEST
+
+/* It is judged again when its turn comes, which may be much later. */
+START_TEST(judged_when_it_starts)
+{
+	write_gated("change");
+	ck_assert_int_eq(change(1, 1), 0);
+	ck_assert_int_eq(change(1, 2), 0);
+	chmod(change_script, 0722);
+	run_all();
+	ck_assert_str_eq(file_text("said"), "1change\n");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	const TTest *const tests[] = { words, environment, longest, surroundings, which_scripts, bounded,
-				       waiting_ones_have_their_turn, over_its_time, NULL };
+				       waiting_ones_have_their_turn, over_its_time, change_words_and_environment,
+				       change_longest, which_change_scripts, one_change_at_a_time,
+				       busy_link_waits, change_of_an_ended_link, changes_are_bounded, turns,
+				       judged_when_it_starts, NULL };
 	Suite *s = suite_create("priv_hook");
 	TCase *tc = tcase_create("hook");
 

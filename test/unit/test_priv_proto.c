@@ -21,9 +21,14 @@ static const struct {
 	{ { .type = PRIV_RELOAD }, 1, 0 },
 	{ { .type = PRIV_READY }, 1, 0 },
 	{ { .type = PRIV_DOWN_HOOK, .down_hook = { INT32_MAX, 0x0a000001, 0x0a000002, 0xc0000201 } }, 17, 0 },
-	{ { .type = PRIV_CONF, .conf = { 3, 1, 1, 1 } }, 8, 2 },
-	{ { .type = PRIV_CONF, .conf = { 3, 1, 0, 0 } }, 8, 1 },
-	{ { .type = PRIV_CONF, .conf = { 4, 0, 0, 0 } }, 8, 1 },
+	{ { .type = PRIV_CHANGE_HOOK, .change_hook = { 7, UINT64_MAX, INT32_MAX, 1, 2, 3, { .n = 0 } } }, 30, 0 },
+	{ { .type = PRIV_CHANGE_HOOK,
+	    .change_hook = { 7, 1, 0, 1, 2, 3, { 2, { { SCRIPT_VAR_CLASS, 3, "a b" }, { 0, 1, "x" } } } } }, 38, 0 },
+	{ { .type = PRIV_CONF, .conf = { 3, 1, 1, 1, 1 } }, 9, 3 },
+	{ { .type = PRIV_CONF, .conf = { 3, 1, 1, 0, 0 } }, 9, 2 },
+	{ { .type = PRIV_CONF, .conf = { 3, 1, 0, 1, 0 } }, 9, 2 },
+	{ { .type = PRIV_CONF, .conf = { 3, 1, 0, 0, 0 } }, 9, 1 },
+	{ { .type = PRIV_CONF, .conf = { 4, 0, 0, 0, 0 } }, 9, 1 },
 	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 2, 0 } }, 8, 1 },
 	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 2, EADDRINUSE } }, 8, 0 },
 	{ { .type = PRIV_STARTED, .started = { 5, 0, 4711 } }, 17, 3 },
@@ -80,10 +85,13 @@ static const struct priv_msg bad[] = {
 	{ .type = PRIV_SIGNAL_PPPD, .signal_pppd = { 1, PRIV_SIGNALS } },
 	{ .type = PRIV_CONF_TAKEN, .conf_taken = { 1, 2 } },
 	{ .type = PRIV_DOWN_HOOK, .down_hook = { 0x80000000, 1, 2, 3 } },
-	{ .type = PRIV_CONF, .conf = { 1, 2, 0, 0 } },
-	{ .type = PRIV_CONF, .conf = { 1, 0, 1, 0 } },
-	{ .type = PRIV_CONF, .conf = { 1, 1, 2, 0 } },
-	{ .type = PRIV_CONF, .conf = { 1, 1, 0, 2 } },
+	{ .type = PRIV_CHANGE_HOOK, .change_hook = { 1, 1, 0x80000000, 1, 2, 3, { .n = 0 } } },
+	{ .type = PRIV_CONF, .conf = { 1, 2, 0, 0, 0 } },
+	{ .type = PRIV_CONF, .conf = { 1, 0, 1, 0, 0 } },
+	{ .type = PRIV_CONF, .conf = { 1, 0, 0, 1, 0 } },
+	{ .type = PRIV_CONF, .conf = { 1, 1, 2, 0, 0 } },
+	{ .type = PRIV_CONF, .conf = { 1, 1, 0, 2, 0 } },
+	{ .type = PRIV_CONF, .conf = { 1, 1, 0, 0, 2 } },
 	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKETS, 0, 0 } },
 	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_GRE, 0, -1 } },
 	{ .type = PRIV_STARTED, .started = { 1, 0, 0 } },
@@ -92,6 +100,33 @@ static const struct priv_msg bad[] = {
 	{ .type = PRIV_STARTED, .started = { 1, 0, 0x80000000 } },
 };
 #define BAD ((int)(sizeof bad / sizeof bad[0]))
+
+/* RAD-87: what a server gave is checked where it arrives, and not sent where it is not valid. */
+START_TEST(change_hook)
+{
+	struct priv_msg m = { .type = PRIV_CHANGE_HOOK, .change_hook = { .token = 5 } }, got;
+	uint8_t data[PRIV_MSG_MAX];
+	char text[SCRIPT_VAR_MAX];
+	size_t len;
+
+	memset(text, 'x', sizeof text);
+	for (unsigned i = 0; i < SCRIPT_VAR_COUNT; i++)
+		script_vars_add(&m.change_hook.vars, (enum script_var)i, text, sizeof text);
+	len = priv_encode(data, sizeof data, &m);
+	ck_assert_uint_eq(len, 30 + SCRIPT_VAR_COUNT * (2 + SCRIPT_VAR_MAX));
+	ck_assert_int_eq(priv_decode(&got, data, len), 0);
+	ck_assert_mem_eq(&got, &m, sizeof m);
+	data[len - 1] = '\n';
+	ck_assert_int_eq(priv_decode(&got, data, len), -EBADMSG);
+	data[len - 1] = 'x';
+	data[30] = SCRIPT_VAR_COUNT; /* the first one's name */
+	ck_assert_int_eq(priv_decode(&got, data, len), -EBADMSG);
+	data[30] = 1; /* the second one's */
+	ck_assert_int_eq(priv_decode(&got, data, len), -EBADMSG);
+	m.change_hook.vars.list[3].value[9] = '\n';
+	ck_assert_uint_eq(priv_encode(data, sizeof data, &m), 0);
+}
+END_TEST
 
 START_TEST(out_of_range)
 {
@@ -110,8 +145,8 @@ START_TEST(unknown_types)
 	struct priv_msg m;
 
 	for (unsigned type = 0; type < 256; type++) {
-		bool known = (type >= PRIV_OPEN && type <= PRIV_DOWN_HOOK) || (type >= PRIV_CONF && type <= PRIV_STOP);
-		bool any = false;
+		bool request = type >= PRIV_OPEN && type <= PRIV_CHANGE_HOOK;
+		bool known = request || (type >= PRIV_CONF && type <= PRIV_STOP), any = false;
 
 		m = (struct priv_msg){ .type = (uint8_t)type };
 		ck_assert_int_eq(priv_encode(data, sizeof data, &m) > 0, known);
@@ -121,6 +156,8 @@ START_TEST(unknown_types)
 			data[0] = (uint8_t)type;
 			if (type == PRIV_STARTED)
 				memset(data + 9, 0, 4);
+			if (type == PRIV_CHANGE_HOOK)
+				data[29] = 0; /* no variables */
 			any |= priv_decode(&m, data, len) == 0;
 		}
 		ck_assert_int_eq(any, known);
@@ -137,7 +174,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, cut_or_too_long, 0, GOOD);
 	tcase_add_loop_test(tc, out_of_range, 0, BAD);
 	suite_add_tcase(s, tc);
-	UNIT_CASE(s, "codec", layout, unknown_types);
+	UNIT_CASE(s, "codec", layout, change_hook, unknown_types);
 	return s;
 }
 

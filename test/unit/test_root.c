@@ -1,7 +1,7 @@
 /*
  * priv/root: the loop in a process of its own, this test in main's place: pppd and
- * its exit, down scripts, start and stop, and what makes it end everything
- * (SEC-04, SEC-08).
+ * its exit, the scripts of links, start and stop, and what makes it end everything
+ * (SEC-04, SEC-08, RAD-87).
  */
 #include "test/unit/unit_root.h"
 
@@ -94,11 +94,16 @@ static void write_hook(mode_t mode)
 static const struct priv_msg hook = { .type = PRIV_DOWN_HOOK,
 				      .down_hook = { 7, 0x0a090001, 0x0a09000a, 0xc0000201 } };
 
-static void kill_pppd(uint64_t token)
+static void kill_pppd_of(uint32_t generation, uint64_t token)
 {
-	ck_assert_int_eq(started(1, token), 0);
+	ck_assert_int_eq(started(generation, token), 0);
 	ask((struct priv_msg){ .type = PRIV_SIGNAL_PPPD, .signal_pppd = { token, PRIV_SIGNAL_KILL } });
 	expect(PRIV_EXITED);
+}
+
+static void kill_pppd(uint64_t token)
+{
+	kill_pppd_of(1, token);
 }
 
 /* After it: the root part waits for the script before it ends. */
@@ -159,6 +164,110 @@ START_TEST(hook_of_others_is_left_alone)
 }
 END_TEST
 
+/* --- the change script --- */
+
+static void write_change(const char *file, mode_t mode)
+{
+	write_file(file, mode, "#!/bin/sh\necho \"$* $PACD_REASON $IFNAME $PACD_FILTER_ID\" >>%s/hook\n", dir);
+}
+
+/* The configuration names the script before the root part reads it: as of its second generation. */
+static void take_second(const char *file)
+{
+	static char settings[160];
+
+	snprintf(settings, sizeof settings, "false; change_script = \"%s/%s\"", dir, file);
+	ppp_check = settings; /* what stands behind "check = " */
+	write_conf("");
+	take_first_and_serve();
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	ck_assert(m.conf.ok);
+	taken(2, 1);
+}
+
+static void ask_change(uint32_t generation, uint64_t token, const char *filter)
+{
+	struct priv_msg question = { .type = PRIV_CHANGE_HOOK,
+				     .change_hook = { .generation = generation, .token = token, .unit = 7,
+						      .local = 0x0a090001, .remote = 0x0a09000a,
+						      .peer_addr = 0xc0000201 } };
+
+	script_vars_add_text(&question.change_hook.vars, SCRIPT_VAR_FILTER_ID, filter);
+	ask(question);
+}
+
+START_TEST(change_of_a_live_link)
+{
+	write_change("change", 0700);
+	take_second("change");
+	ck_assert_int_eq(started(2, 1), 0);
+	ask_change(2, 1, "slow");
+	ck_assert_str_eq(hook_text(), "ppp7 - 0 10.9.0.1 10.9.0.10 192.0.2.1 change ppp7 slow\n");
+}
+END_TEST
+
+/* None of them is a violation: a pppd may end, and a configuration go, while the request is on its way. */
+START_TEST(change_must_be_earned)
+{
+	write_change("change", 0700);
+	take_second("change");
+	ck_assert_int_eq(started(2, 1), 0);
+	kill_pppd_of(2, 2);
+	ask_change(2, 2, "ended");
+	ask_change(2, 99, "never-there");
+	ask_change(1, 1, "stale");
+	ask_change(0, 1, "no-generation");
+	ask_change(3, 1, "not-yet");
+	ck_assert_int_eq(started(2, 3), 0);
+	ck_assert_str_eq(hook_text(), "");
+}
+END_TEST
+
+START_TEST(change_without_a_script)
+{
+	take_first();
+	ck_assert_int_eq(started(1, 1), 0);
+	ask_change(1, 1, "unset");
+	ck_assert_int_eq(started(1, 2), 0);
+	ck_assert_str_eq(hook_text(), "");
+}
+END_TEST
+
+START_TEST(change_script_of_others_is_left_alone)
+{
+	write_change("change", 0700);
+	take_second("change");
+	ck_assert_int_eq(chmod(in_dir("change"), 0722), 0);
+	ck_assert_int_eq(started(2, 1), 0);
+	ask_change(2, 1, "unsafe");
+	unlink(in_dir("change"));
+	ask_change(2, 1, "none");
+	ck_assert_int_eq(started(2, 2), 0);
+	ck_assert_str_eq(hook_text(), "");
+}
+END_TEST
+
+/* What waits behind another change is dropped with its pppd, whose interface's name is free for the next one then. */
+START_TEST(waiting_change_ends_with_its_pppd)
+{
+	int gate;
+
+	write_file("change", 0700, "#!/bin/sh\necho \"$PACD_FILTER_ID\" >>%s/hook\nread line <%s/gate\n", dir, dir);
+	ck_assert_int_eq(mkfifo(in_dir("gate"), 0600), 0);
+	take_second("change");
+	ck_assert_int_eq(started(2, 1), 0);
+	ask_change(2, 1, "first");
+	ask_change(2, 1, "second");
+	ask((struct priv_msg){ .type = PRIV_SIGNAL_PPPD, .signal_pppd = { 1, PRIV_SIGNAL_KILL } });
+	expect(PRIV_EXITED);
+	gate = open(in_dir("gate"), O_RDWR);
+	ck_assert_int_eq(write(gate, "\n\n", 2), 2);
+	ck_assert_str_eq(hook_text(), "first\n");
+	close(gate);
+}
+END_TEST
+
 /* --- start and stop --- */
 
 START_TEST(ready_is_told_once)
@@ -210,7 +319,7 @@ static void say(const void *data, size_t len)
 }
 
 static const struct {
-	uint8_t data[20];
+	uint8_t data[40];
 	size_t len;
 } nonsense[] = {
 	{ { 0 }, 1 },
@@ -226,6 +335,8 @@ static const struct {
 	{ { PRIV_CONF_TAKEN, 0, 0, 0, 0, 1 }, 6 },         /* none is offered: 0 is no generation */
 	{ { PRIV_CONF_TAKEN, 0, 0, 0, 0, 0 }, 6 },
 	{ { PRIV_CONF_TAKEN, 0, 0, 0, 1, 1 }, 6 },         /* it has been */
+	{ { PRIV_CHANGE_HOOK, 0, 0, 0, 1 }, 5 },
+	{ { PRIV_CHANGE_HOOK, 0, 0, 0, 1, [29] = 1, [30] = SCRIPT_VAR_USER, [31] = 1, [32] = '`' }, 33 },
 };
 #define NONSENSE ((int)(sizeof nonsense / sizeof nonsense[0]))
 
@@ -253,6 +364,9 @@ static Suite *suite(void)
 						     priv_is_gone, NULL });
 	root_case(s, "hook", (const TTest *const[]){ killed_pppd_has_its_hook, hook_must_be_earned, hook_runs_once,
 						     hook_of_others_is_left_alone, NULL });
+	root_case(s, "change", (const TTest *const[]){ change_of_a_live_link, change_must_be_earned,
+						       change_without_a_script, change_script_of_others_is_left_alone,
+						       waiting_change_ends_with_its_pppd, NULL });
 	root_case(s, "life", (const TTest *const[]){ ready_is_told_once, start_that_fails, stop_twice_forces, NULL });
 	root_loop(s, "nonsense", nonsense_ends_everything, NONSENSE);
 	root_case(s, "descriptors", (const TTest *const[]){ descriptors_are_not_taken, NULL });

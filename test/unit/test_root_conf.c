@@ -10,7 +10,7 @@ START_TEST(first_snapshot_is_sealed)
 
 	expect(PRIV_CONF);
 	ck_assert_uint_eq(m.conf.generation, 1);
-	ck_assert(m.conf.ok && m.conf.has_users);
+	ck_assert(m.conf.ok && m.conf.has_users && !m.conf.has_radius);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(write(raw.fds[i], "x", 1), -1);
 		ck_assert_int_eq(errno, EPERM);
@@ -20,6 +20,47 @@ START_TEST(first_snapshot_is_sealed)
 	ck_assert_int_eq(strncmp(text, "listen = ", 9), 0);
 	text = read_text(raw.fds[1]);
 	ck_assert_ptr_nonnull(strstr(text, "wonder"));
+}
+END_TEST
+
+#define SECRET_FILE "radius = { servers = ( { host = \"192.0.2.1\"; secret_file = \"%s/secret\"; } ); };"
+
+/* A third one, sealed as well, where RADIUS has something that stands in no file that main sees; also without users. */
+START_TEST(radius_comes_third)
+{
+	char more[256];
+
+	take_first_and_serve();
+	write_file("secret", 0600, "0123456789abcdef\n");
+	snprintf(more, sizeof more, SECRET_FILE, dir);
+	write_conf(more);
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	ck_assert(m.conf.ok && m.conf.has_users && m.conf.has_radius);
+	ck_assert_uint_eq(raw.nfds, 3);
+	ck_assert_ptr_nonnull(strstr(read_text(raw.fds[0]), "secret_file"));
+	ck_assert_ptr_nonnull(strstr(read_text(raw.fds[1]), "wonder"));
+	ck_assert_ptr_nonnull(strstr(read_text(raw.fds[2]), "0123456789abcdef"));
+	ck_assert_int_eq(write(raw.fds[2], "x", 1), -1);
+	ck_assert_int_eq(errno, EPERM);
+	taken(2, 1);
+
+	write_file("pacd.conf", 0600, "user = \"nobody\"; ppp = { check = false; }; control_socket = "
+		"\"%s/run/control\";\n"
+		   "pools = ( { name = \"main\"; local = \"10.9.0.1\"; ranges = [ \"10.9.0.10-20\" ]; } );\n%s\n",
+		   dir, more);
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	ck_assert(m.conf.ok && !m.conf.has_users && m.conf.has_radius);
+	ck_assert_uint_eq(raw.nfds, 2);
+	ck_assert_ptr_nonnull(strstr(read_text(raw.fds[1]), "0123456789abcdef"));
+	taken(3, 1);
+
+	unlink(in_dir("secret"));
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	ck_assert(!m.conf.ok && !m.conf.has_users && !m.conf.has_radius);
+	ck_assert_ptr_nonnull(strstr(read_text(raw.fds[0]), "radius.servers[0].secret_file: can't open"));
 }
 END_TEST
 
@@ -189,7 +230,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, reload_starts_pppd_for_new_files_only);
 	suite_add_tcase(s, tc);
 
-	root_case(s, "snapshots", (const TTest *const[]){ first_snapshot_is_sealed, reload_refused_and_taken,
+	root_case(s, "snapshots", (const TTest *const[]){ first_snapshot_is_sealed, radius_comes_third,
+							  reload_refused_and_taken,
 							  main_may_refuse_a_reload, reload_waits_for_the_start,
 							  reloads_are_apart, NULL });
 	root_case(s, "log", (const TTest *const[]){ log_goes_where_the_snapshot_says, log_without_a_terminal, NULL });

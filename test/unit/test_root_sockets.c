@@ -40,7 +40,7 @@ END_TEST
 START_TEST(sockets_come_once)
 {
 	static const enum priv_socket kinds[] = { PRIV_SOCKET_LISTEN, PRIV_SOCKET_GRE, PRIV_SOCKET_GUARD,
-						  PRIV_SOCKET_CONTROL };
+						  PRIV_SOCKET_CONTROL, PRIV_SOCKET_SPOOL };
 	enum priv_socket socket = kinds[_i / 2];
 
 	take_first_and_serve();
@@ -171,6 +171,159 @@ START_TEST(control_name_is_taken)
 }
 END_TEST
 
+/* --- the spool's folder --- */
+
+/* The snapshot that says where it is; 0, or the error that came with it. */
+static int spool_opened(const char *name)
+{
+	char more[160];
+
+	snprintf(more, sizeof more, "radius = { acct = { spool = \"%s/%s\"; }; };", dir, name);
+	write_conf(more);
+	take_first_and_serve();
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	taken(2, 1);
+	return opened(2, PRIV_SOCKET_SPOOL, 0);
+}
+
+static void expect_mains(const char *name)
+{
+	const struct passwd *pw = getpwnam("nobody");
+	struct stat st, there;
+
+	ck_assert_uint_eq(raw.nfds, 1);
+	ck_assert_int_eq(fstat(raw.fds[0], &st), 0);
+	ck_assert_int_eq(lstat(in_dir(name), &there), 0);
+	ck_assert_uint_eq(st.st_ino, there.st_ino);
+	ck_assert(S_ISDIR(st.st_mode));
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	ck_assert_uint_eq(st.st_uid, pw->pw_uid);
+	ck_assert_uint_eq(st.st_gid, pw->pw_gid);
+	/* to make and to find files in */
+	ck_assert_int_ge(openat(raw.fds[0], "record", O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 0);
+	ck_assert_int_eq(faccessat(raw.fds[0], "record", F_OK, 0), 0);
+}
+
+static bool is_main(void)
+{
+	return geteuid() == getpwnam("nobody")->pw_uid;
+}
+
+/* Only root can give it to main's user. */
+static bool can_give(int error)
+{
+	if (geteuid() == 0 || is_main())
+		return true;
+	ck_assert_int_eq(error, EPERM);
+	return false;
+}
+
+START_TEST(spool_is_made)
+{
+	int error = spool_opened("spool/");
+
+	if (!can_give(error))
+		return;
+	ck_assert_int_eq(error, 0);
+	expect_mains("spool");
+}
+END_TEST
+
+/* Found as systemd makes it; and as it was left, with records in it, but open to readers. */
+START_TEST(spool_is_taken_over)
+{
+	int error;
+
+	ck_assert_int_eq(mkdir(in_dir("spool"), 0700), 0);
+	if (_i && geteuid() == 0) {
+		write_file("spool/old", 0600, "x");
+		ck_assert_int_eq(chmod(in_dir("spool"), 0755), 0);
+		ck_assert_int_eq(chown(in_dir("spool"), getpwnam("nobody")->pw_uid, getpwnam("nobody")->pw_gid), 0);
+	}
+	error = spool_opened("spool");
+	if (!can_give(error))
+		return;
+	ck_assert_int_eq(error, 0);
+	expect_mains("spool");
+}
+END_TEST
+
+/* Root's that is in use, or that others may look into; main's that others may write to; somebody else's. */
+START_TEST(spool_is_refused)
+{
+	static const mode_t modes[] = { 0700, 0755, 0750, 0770, 0702, 0700 };
+	struct stat before, after;
+	bool mains = _i == 3 || _i == 4;
+
+	if (is_main())
+		return; /* then all of it is main's */
+	ck_assert_int_eq(mkdir(in_dir("spool"), 0700), 0);
+	ck_assert_int_eq(chmod(in_dir("spool"), modes[_i]), 0);
+	if (_i == 0)
+		write_file("spool/precious", 0600, "x");
+	if (_i >= 3 && geteuid() == 0)
+		ck_assert_int_eq(chown(in_dir("spool"), mains ? getpwnam("nobody")->pw_uid : 1, 0), 0);
+	ck_assert_int_eq(stat(in_dir("spool"), &before), 0);
+	ck_assert_int_eq(spool_opened("spool"), EPERM);
+	ck_assert_uint_eq(raw.nfds, 0);
+	ck_assert_int_eq(stat(in_dir("spool"), &after), 0);
+	ck_assert(before.st_uid == after.st_uid && before.st_mode == after.st_mode);
+}
+END_TEST
+
+/* What comes in its place between the check of the files and the opening. */
+static int spool_opened_late(void (*meanwhile)(void))
+{
+	char more[160];
+
+	ck_assert_int_eq(mkdir(in_dir("a"), 0755), 0);
+	snprintf(more, sizeof more, "radius = { acct = { spool = \"%s/a/spool\"; }; };", dir);
+	write_conf(more);
+	take_first_and_serve();
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	taken(2, 1);
+	meanwhile();
+	return opened(2, PRIV_SOCKET_SPOOL, 0);
+}
+
+static void put_link(void)
+{
+	ck_assert_int_eq(mkdir(in_dir("elsewhere"), 0700), 0);
+	ck_assert_int_eq(symlink(in_dir("elsewhere"), in_dir("a/spool")), 0);
+}
+
+static void put_file(void)
+{
+	write_file("a/spool", 0600, "x");
+}
+
+static void open_folder(void)
+{
+	ck_assert_int_eq(chmod(in_dir("a"), 0777), 0);
+}
+
+static void drop_folder(void)
+{
+	ck_assert_int_eq(rmdir(in_dir("a")), 0);
+}
+
+START_TEST(spool_is_something_else)
+{
+	static void (*const meanwhile[])(void) = { put_link, put_file, open_folder, drop_folder };
+	static const int errors[][2] = { { ELOOP, ENOTDIR }, { ENOTDIR, ENOTDIR }, { EPERM, EPERM },
+					{ ENOENT, ENOENT } };
+	int error = spool_opened_late(meanwhile[_i]);
+	struct stat st;
+
+	ck_assert_msg(error == errors[_i][0] || error == errors[_i][1], "%d", error);
+	if (_i == 0 && stat(in_dir("elsewhere"), &st) == 0)
+		ck_assert_uint_eq(st.st_uid, geteuid());
+	ck_assert(_i != 2 || !exists("a/spool"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("root_sockets");
@@ -179,8 +332,12 @@ static Suite *suite(void)
 	root_case(s, "control", (const TTest *const[]){ control_socket, control_socket_that_lives,
 							control_folder_that_is_sticky, control_name_is_a_link,
 							control_name_is_taken, NULL });
-	root_loop(s, "once", sockets_come_once, 8);
+	root_loop(s, "once", sockets_come_once, 10);
 	root_loop(s, "folder", control_folder_of_others, 2);
+	root_case(s, "spool", (const TTest *const[]){ spool_is_made, NULL });
+	root_loop(s, "spool taken", spool_is_taken_over, 2);
+	root_loop(s, "spool refused", spool_is_refused, 6);
+	root_loop(s, "spool else", spool_is_something_else, 4);
 	return s;
 }
 

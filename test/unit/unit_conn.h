@@ -47,7 +47,7 @@ static inline void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why
 	seen.conn = conn_id(c);
 }
 
-static const struct conn_handlers handlers = { on_call, on_clear_calls };
+static const struct conn_handlers handlers = { on_call, on_clear_calls, NULL, NULL };
 
 static inline void quiet(enum log_level level, const char *line)
 {

@@ -85,9 +85,9 @@ static inline void on_plugin(void *ctx, uint64_t session, const struct plugin_ms
 
 static const struct line_handlers line_handlers = { on_answered, on_failed, on_down, on_plugin };
 
-static inline void no_conf(void *ctx, const struct priv_conf *m, int conf_fd, int users_fd, int errors_fd)
+static inline void no_conf(void *ctx, const struct priv_conf *m, const struct priv_conf_fds *fds)
 {
-	(void)ctx, (void)m, (void)conf_fd, (void)users_fd, (void)errors_fd;
+	(void)ctx, (void)m, (void)fds;
 }
 
 static inline void no_opened(void *ctx, const struct priv_opened *m, int fd)

@@ -41,7 +41,7 @@ static inline uint64_t next_call(void)
 	return calling(p, ++id);
 }
 
-static const struct plugin_answer *answer(uint64_t id)
+static inline const struct plugin_answer *answer(uint64_t id)
 {
 	return &lines[id].answer;
 }

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-#define LINES 8192
+#define LINES 1024
 
 /* The line of the session with this number. */
 struct line {
@@ -24,6 +24,8 @@ struct line {
 	int fd;
 	bool fd_open_at_hangup;
 	struct plugin_answer answer; /* the last one */
+	unsigned changes;
+	struct script_vars vars;     /* of the last change */
 };
 
 static struct line lines[LINES];
@@ -35,6 +37,8 @@ static struct conns *conns;
 static struct datapath *datapath;
 static struct pools *pools;
 static struct sessions *sessions;
+static struct radius_client *radius_room; /* NULL: there are no servers; see unit_radius_session.h */
+static struct acct *acct_room;
 static struct conf *conf;
 static struct conf_users *users;
 static unsigned fds_before;
@@ -84,7 +88,16 @@ static inline void fake_answer_auth(void *ctx, uint64_t session, const struct pl
 	l->answer = *a;
 }
 
-static const struct line_ops fake_line_ops = { "fake", fake_dial, fake_hangup, fake_answer_auth };
+static inline void fake_change(void *ctx, uint64_t session, const struct script_vars *vars)
+{
+	struct line *l = line_at(session);
+
+	(void)ctx;
+	l->changes++;
+	l->vars = *vars;
+}
+
+static const struct line_ops fake_line_ops = { "fake", fake_dial, fake_hangup, fake_answer_auth, fake_change };
 
 static inline void line_answers(uint64_t id)
 {
@@ -105,13 +118,19 @@ static inline void line_fails(uint64_t id, uint8_t result, uint8_t error)
 	session_line_handlers.failed(sessions, id, result, error);
 }
 
-static inline void line_goes_down(uint64_t id, uint8_t error)
+/* status: as of wait(). */
+static inline void line_exits(uint64_t id, uint8_t error, int status)
 {
 	struct line *l = line_at(id);
 
 	ck_assert(l->dialled && !l->over);
 	l->over = true;
-	session_line_handlers.down(sessions, id, error, 0);
+	session_line_handlers.down(sessions, id, error, status);
+}
+
+static inline void line_goes_down(uint64_t id, uint8_t error)
+{
+	line_exits(id, error, 0);
 }
 
 /* Those that were hung up go down. */
@@ -216,7 +235,20 @@ static inline void hand_clear_calls(void *ctx, struct conn *c, enum ctrl_close w
 	session_conn_handlers.clear_calls(sessions, c, why);
 }
 
-static const struct conn_handlers hands = { hand_call, hand_clear_calls };
+static inline void hand_established(void *ctx, struct conn *c)
+{
+	(void)ctx;
+	session_conn_handlers.established(sessions, c);
+}
+
+static inline void hand_closed(void *ctx, struct conn *c, enum ctrl_close why)
+{
+	(void)ctx;
+	if (sessions)
+		session_conn_handlers.closed(sessions, c, why);
+}
+
+static const struct conn_handlers hands = { hand_call, hand_clear_calls, hand_established, hand_closed };
 
 static inline void conns_setup(void)
 {
@@ -243,7 +275,8 @@ static inline void start(const char *conf_text)
 	pools = pools_new(conf);
 	conns = conns_new(loop, &hands, NULL, &peers);
 	rooms = (struct session_rooms){ .loop = loop, .conns = conns, .peers = &peers, .datapath = datapath,
-					.line_ops = &fake_line_ops, .lines = lines, .pools = pools };
+					.line_ops = &fake_line_ops, .lines = lines, .pools = pools,
+					.radius = radius_room, .acct = acct_room };
 	sessions = sessions_new(&rooms);
 	ck_assert(datapath && pools && conns && sessions);
 	sessions_configure(sessions, conf, users);
