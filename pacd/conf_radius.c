@@ -35,7 +35,7 @@ static const char *const unknown_words[] = { "refuse", "ignore", NULL };
 	SERVER_KEY("acct_port", uint, acct_port, .max = 65535),                                                  \
 	SERVER_KEY("secret", secret_kind, secret, .max = RADIUS_SECRET_MAX),                                     \
 	SERVER_KEY("secret_file", path, secret_file, .max = PATH_OCTETS),                                        \
-	SERVER_KEY("timeout", seconds, timeout_ms, .min = 100, .max = 30000),                                    \
+	SERVER_KEY("timeout", seconds, timeout_ms, .min = 100, .max = 16000),                                    \
 	SERVER_KEY("retries", uint, retries, .max = 10),                                                         \
 	SERVER_KEY("priority", uint, priority, .max = 1000),                                                     \
 	SERVER_KEY("require_message_authenticator", word, signature, .arg = signature_words),                    \

@@ -12,6 +12,7 @@
 #include <string.h>
 
 struct radius_test {
+	struct list node; /* in pacd.tests */
 	struct pacd *pacd;
 	uint64_t client;
 	struct mono since;
@@ -22,6 +23,7 @@ struct radius_test {
 
 static void test_free(struct radius_test *t)
 {
+	list_remove(&t->node);
 	explicit_bzero(t, sizeof *t);
 	free(t);
 }
@@ -61,6 +63,12 @@ static void on_done(void *ctx, const struct radius_answer *a)
 	test_free(t);
 }
 
+void control_radius_clear(struct pacd *p)
+{
+	while (!list_empty(&p->tests))
+		test_free(list_entry(p->tests.next, struct radius_test, node));
+}
+
 /* A login that no call stands behind. */
 static void describe(struct radius_test *t)
 {
@@ -86,6 +94,7 @@ int control_test_radius(void *ctx, uint64_t client, const void *user, size_t use
 	t = calloc(1, sizeof *t);
 	if (!t)
 		return -ENOMEM;
+	list_append(&p->tests, &t->node);
 	t->pacd = p;
 	t->client = client;
 	t->since = mono_now();

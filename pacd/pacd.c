@@ -117,6 +117,7 @@ static void line_closed(void *ctx, uint64_t session)
 static int build_radius(struct pacd *p)
 {
 	const struct conf_radius *c = &p->conf->radius;
+	const struct conf_radius accounting = pacd_accounting(p->conf);
 	struct radius_nas nas;
 	int spool = p->spool_fd;
 
@@ -125,7 +126,7 @@ static int build_radius(struct pacd *p)
 	if (!p->radius)
 		return -ENOMEM;
 	p->spool_fd = -1;
-	p->acct = acct_new(p->loop, p->radius, c, spool, &nas);
+	p->acct = acct_new(p->loop, p->radius, &accounting, spool, &nas);
 	return p->acct ? 0 : -ENOMEM;
 }
 
@@ -181,7 +182,7 @@ void pacd_open_inner(struct pacd *p)
 		open_one(p, PRIV_SOCKET_GRE, i);
 	open_one(p, PRIV_SOCKET_GUARD, 0);
 	open_one(p, PRIV_SOCKET_CONTROL, 0);
-	if (pacd_spool_wanted(p->conf))
+	if (pacd_accounts(p->conf))
 		open_one(p, PRIV_SOCKET_SPOOL, 0);
 }
 
@@ -297,16 +298,6 @@ void pacd_drain(struct pacd *p, bool on)
 	log_info(on ? "drain" : "drain-cancelled", "channels=%u", sessions_channels(p->sessions));
 }
 
-static void on_drain_over(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	struct pacd *p = w->data;
-
-	(void)revents;
-	log_warn("stop-forced", "sessions=%u connections=%u after_s=%u", sessions_count(p->sessions),
-		 conns_count(p->conns), p->conf->drain_s);
-	ev_break(loop, EVBREAK_ALL);
-}
-
 static void on_accounted(void *ctx)
 {
 	struct pacd *p = ctx;
@@ -314,17 +305,34 @@ static void on_accounted(void *ctx)
 	ev_break(p->loop, EVBREAK_ALL);
 }
 
-/* All calls are over; their last records and Accounting-Off have a moment of their own (RAD-66). */
-static void on_drained(struct ev_loop *loop, struct ev_prepare *w, int revents)
+/* What is over is told: the last records and Accounting-Off have a moment of their own (RAD-66). */
+static void account_end(struct pacd *p)
+{
+	ev_prepare_stop(p->loop, &p->drained);
+	ev_timer_stop(p->loop, &p->drain);
+	acct_stop(p->acct, ACCOUNTING_STOP_MS, on_accounted, p);
+}
+
+static void on_drain_over(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct pacd *p = w->data;
 
 	(void)revents;
-	if (sessions_count(p->sessions) || conns_count(p->conns) || line_ppp_count(p->lines))
-		return;
-	ev_prepare_stop(loop, w);
-	ev_timer_stop(loop, &p->drain);
-	acct_stop(p->acct, ACCOUNTING_STOP_MS, on_accounted, p);
+	(void)loop;
+	log_warn("stop-forced", "sessions=%u connections=%u after_s=%u", sessions_count(p->sessions),
+		 conns_count(p->conns), p->conf->drain_s);
+	sessions_give_up(p->sessions);
+	account_end(p);
+}
+
+static void on_drained(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	struct pacd *p = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (!sessions_count(p->sessions) && !conns_count(p->conns) && !line_ppp_count(p->lines))
+		account_end(p);
 }
 
 /* CDN for every call, Stop-Control-Connection-Request for every connection, then wait for both (CC-09). */
@@ -398,6 +406,7 @@ static int pacd_init(struct pacd *p)
 	p->guard_fd = p->spool_fd = -1;
 	p->since = mono_now();
 	peers_init(&p->peers);
+	list_init(&p->tests);
 	ev_timer_init(&p->drain, on_drain_over, 0, 0);
 	ev_timer_init(&p->watchdog, on_watchdog, watchdog, watchdog);
 	ev_prepare_init(&p->drained, on_drained);
@@ -422,6 +431,7 @@ static void pacd_clear(struct pacd *p)
 	sessions_free(p->sessions);
 	acct_free(p->acct);
 	radius_client_free(p->radius);
+	control_radius_clear(p);
 	dictionary_free(p->dictionary);
 	pools_free(p->pools);
 	priv_client_free(p->priv);

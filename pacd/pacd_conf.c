@@ -18,9 +18,20 @@
 #define FIRMWARE 1
 #define VENDOR "pacd"
 
-bool pacd_spool_wanted(const struct conf *c)
+bool pacd_accounts(const struct conf *c)
 {
-	return c->radius.acct.enabled && conf_radius_used(c);
+	for (size_t i = 0; i < c->radius.nservers; i++)
+		if (c->radius.servers[i].acct_port)
+			return c->radius.acct.enabled;
+	return false;
+}
+
+struct conf_radius pacd_accounting(const struct conf *c)
+{
+	struct conf_radius r = c->radius;
+
+	r.acct.enabled = pacd_accounts(c);
+	return r;
 }
 
 void pacd_configure_conns(struct pacd *p)
@@ -125,7 +136,7 @@ static void log_restart_needed(const struct conf *old, const struct conf *new)
 		log_warn("restart-needed", "key=control_socket");
 	if (old->workers != new->workers)
 		log_warn("restart-needed", "key=workers");
-	if (strcmp(old->radius.acct.spool, new->radius.acct.spool) || (pacd_spool_wanted(new) && !pacd_spool_wanted(old)))
+	if (strcmp(old->radius.acct.spool, new->radius.acct.spool) || (pacd_accounts(new) && !pacd_accounts(old)))
 		log_warn("restart-needed", "key=radius.acct.spool");
 }
 
@@ -143,11 +154,12 @@ static void load_dictionary(struct pacd *p)
 static void configure_radius(struct pacd *p)
 {
 	const struct conf_radius *c = &p->conf->radius;
+	const struct conf_radius accounting = pacd_accounting(p->conf);
 	struct radius_nas nas;
 
 	aaa_nas(&nas, c);
 	radius_client_configure(p->radius, c);
-	acct_configure(p->acct, c, &nas);
+	acct_configure(p->acct, &accounting, &nas);
 	das_configure(p->das, &c->das, &nas);
 }
 

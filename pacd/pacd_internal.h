@@ -38,6 +38,7 @@ struct pacd {
 	struct radius_client *radius;
 	struct acct *acct;
 	struct das *das;
+	struct list tests; /* of control_radius.c: those that no server has answered yet */
 	struct dictionary *dictionary; /* NULL: numbers are shown */
 	struct sessions *sessions;
 	struct ctl *ctl;
@@ -65,6 +66,7 @@ void pacd_ctl_permission(struct pacd *p);
 #define CONTROL_CLASS_HEX 128 /* octets of text for the Class attributes of a session, cut to it */
 int control_test_radius(void *ctx, uint64_t client, const void *user, size_t user_len, const void *password,
 			size_t password_len);
+void control_radius_clear(struct pacd *p);
 bool control_show_radius(void *ctx, size_t i, struct radius_server_view *view);
 void control_show_accounting(void *ctx, struct acct_view *acct, struct das_view *das);
 void control_session_radius(const struct session_view *v, struct ctl_session *s, char class_hex[CONTROL_CLASS_HEX]);
@@ -77,8 +79,10 @@ void pacd_drain(struct pacd *p, bool on);
 void pacd_on_conf(void *ctx, const struct priv_conf *m, const struct priv_conf_fds *fds);
 int pacd_reload(struct pacd *p);
 void pacd_configure_conns(struct pacd *p);
-/* Accounting has somewhere to go, and so something to keep. */
-bool pacd_spool_wanted(const struct conf *c);
+/* Accounting is wanted, and has a server to go to. */
+bool pacd_accounts(const struct conf *c);
+/* For acct.h: without such a server it is off. Borrows from `c`. */
+struct conf_radius pacd_accounting(const struct conf *c);
 void pacd_close_fd(int fd); /* -1: nothing */
 
 #endif

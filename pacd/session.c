@@ -60,7 +60,7 @@ static void on_closed_for_long(struct session *s)
 {
 	static const struct call_event down = { .type = CALL_EV_LINE_DOWN };
 
-	session_ending(s, LINE_USER, RADIUS_CAUSE_LOST_CARRIER);
+	session_ending(s, LINE_USER, RADIUS_CAUSE_NAS_ERROR);
 	session_event(s, &down);
 }
 
@@ -178,11 +178,21 @@ void session_unlink_call(struct session *s)
 	list_remove(&s->conn_link);
 }
 
+/* The daemon ends and does not wait for its pppd: by a time-out of its own, or since the root part is gone. */
+static void give_up(struct session *s)
+{
+	if (!s->call_over)
+		session_acct_count(s);
+	if (!s->ending)
+		s->cause = RADIUS_CAUSE_NAS_ERROR;
+	session_acct_stop(s);
+}
+
 static void session_free(struct session *s)
 {
 	struct sessions *set = s->set;
 
-	session_acct_stop(s); /* the daemon ends and has not waited for its pppd */
+	give_up(s);
 	session_acct_link(s, RADIUS_ACCT_LINK_STOP);
 	session_tunnel_release(s);
 	ev_timer_stop(set->rooms.loop, &s->timer);
@@ -464,12 +474,8 @@ void sessions_free(struct sessions *set)
 {
 	if (!set)
 		return;
-	list_each(at, &set->all) {
-		struct session *s = list_entry(at, struct session, link);
-
-		session_ending(s, LINE_SHUTDOWN, RADIUS_CAUSE_NONE);
-		session_free(s);
-	}
+	list_each(at, &set->all)
+		session_free(list_entry(at, struct session, link));
 	session_tunnel_clear(set);
 	hash_clear(&set->by_id);
 	hash_clear(&set->by_pns);
@@ -491,10 +497,58 @@ void sessions_drain(struct sessions *set, bool on)
 	set->draining = on;
 }
 
+/* The first one behind that id; they stand in the order of their ids. */
+static struct session *session_behind(struct sessions *set, uint64_t id)
+{
+	list_each(at, &set->all) {
+		struct session *s = list_entry(at, struct session, link);
+
+		if (s->id > id)
+			return s;
+	}
+	return NULL;
+}
+
+static uint64_t next_id(const struct session *s)
+{
+	const struct list *next = s->link.next;
+
+	return next == &s->set->all ? 0 : list_entry(next, struct session, link)->id;
+}
+
+/*
+ * Ending one may end, and free, others: where its peer does not read, all calls of its connection go.  So the walk
+ * goes by ids, and looks for its place again where the next one is gone.
+ */
+unsigned session_end_each(struct sessions *set, bool (*chosen)(const struct session *s, const void *arg),
+			  const void *arg, enum line_reason reason)
+{
+	struct session *s = session_behind(set, 0);
+	unsigned n = 0;
+
+	while (s) {
+		uint64_t id = s->id, next = next_id(s);
+
+		if (!s->call_over && (!chosen || chosen(s, arg))) {
+			n++;
+			session_end(s, reason);
+		}
+		s = next ? session_find(set, next) : NULL;
+		if (!s)
+			s = session_behind(set, id);
+	}
+	return n;
+}
+
 void sessions_end_all(struct sessions *set, enum line_reason reason)
 {
+	session_end_each(set, NULL, NULL, reason);
+}
+
+void sessions_give_up(struct sessions *set)
+{
 	list_each(at, &set->all)
-		session_end(list_entry(at, struct session, link), reason);
+		give_up(list_entry(at, struct session, link));
 }
 
 unsigned sessions_channels(const struct sessions *set)

@@ -71,6 +71,9 @@ void sessions_drain(struct sessions *s, bool on);
 /* Ends them all: CDN result 3 each. */
 void sessions_end_all(struct sessions *s, enum line_reason reason);
 
+/* Their last records go out now, whatever their pppds still do. */
+void sessions_give_up(struct sessions *s);
+
 /* Calls that count against Maximum Channels; sessions that are not freed yet. */
 unsigned sessions_channels(const struct sessions *s);
 unsigned sessions_count(const struct sessions *s);

@@ -12,7 +12,7 @@
 
 static bool same(const struct dynauth_text *t, const void *value, size_t len)
 {
-	return t->len == len && !memcmp(t->p, value, len);
+	return len && t->len == len && !memcmp(t->p, value, len); /* an empty name is nobody's */
 }
 
 static bool same_text(const struct dynauth_text *t, const char *value)
@@ -51,7 +51,7 @@ static unsigned match(void *ctx, const struct dynauth_ident *ident, uint64_t *id
 	list_each(at, &set->all) {
 		const struct session *s = list_entry(at, struct session, link);
 
-		if (s->call_over || !s->known || !matches(s, ident))
+		if (s->call_over || !matches(s, ident))
 			continue;
 		if (n < max)
 			ids[n] = s->id;
@@ -108,15 +108,6 @@ static void set_idle_timeout(struct session *s, uint32_t seconds)
 	session_set_deadline(s, SESSION_DL_IDLE, seconds ? session_user_idle_look(s) : MONO_NEVER);
 }
 
-static void tell_scripts(struct session *s)
-{
-	struct sessions *set = s->set;
-	struct script_vars vars;
-
-	session_service_vars(s, &vars);
-	set->rooms.line_ops->change(set->rooms.lines, s->id, &vars);
-}
-
 static void change(void *ctx, uint64_t id, const struct dynauth_change *c)
 {
 	struct session *s = session_find(ctx, id);
@@ -132,7 +123,7 @@ static void change(void *ctx, uint64_t id, const struct dynauth_change *c)
 		session_acct_arm(s);
 	if (c->given & DYNAUTH_SET_SESSION_TIMEOUT && !set_session_timeout(s, c->session_timeout))
 		return;
-	tell_scripts(s);
+	session_user_tell_scripts(s);
 }
 
 static void disconnect(void *ctx, uint64_t id, const struct dynauth_change *c)
@@ -144,6 +135,10 @@ static void disconnect(void *ctx, uint64_t id, const struct dynauth_change *c)
 	if (c->given & DYNAUTH_SET_CLASS)
 		session_service_change(s, c);
 	session_end(s, LINE_ADMIN);
+	/* Queued before the acknowledgment (RAD-86): with the interface's own counters, without waiting for pppd's. */
+	s = session_find(ctx, id);
+	if (s)
+		session_acct_stop(s);
 }
 
 const struct das_sessions session_das = {

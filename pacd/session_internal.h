@@ -77,6 +77,7 @@ struct session {
 	enum radius_terminate_cause cause; /* the first one noted; NONE: as `reason` says */
 	bool started_acct, stopped_acct;   /* Start, Stop are on their way */
 	bool link_acct;                    /* Link-Start is */
+	bool changed_early;                /* by a CoA-Request, before the link was up */
 	bool asked_to_end;                 /* the peer's own LCP Terminate-Request */
 	struct plugin_down counted;        /* pppd's last counters */
 	bool has_counted;
@@ -91,6 +92,7 @@ struct session {
 	uint32_t pid;
 
 	/* the user */
+	bool rejected; /* a login was: final (RAD-27) */
 	bool known; /* authenticated: counted in set->users */
 	uint8_t user[PLUGIN_NAME_MAX]; /* as sent */
 	size_t user_len;
@@ -144,6 +146,9 @@ void session_note_exit(struct session *s, int status);
 enum radius_terminate_cause session_close_cause(enum ctrl_close why);
 /* Ends the call (CDN result 3) and the line for a reason of ours. */
 void session_end(struct session *s, enum line_reason reason);
+/* Likewise each that is chosen (NULL: all) and not over; how many. */
+unsigned session_end_each(struct sessions *set, bool (*chosen)(const struct session *s, const void *arg),
+			  const void *arg, enum line_reason reason);
 void session_set_deadline(struct session *s, enum session_deadline d, struct mono at);
 /* The head of every log line about a session. */
 #define SESSION_LOG "session=%llu call=%u peer=%s"
@@ -172,6 +177,8 @@ void session_login_drop(struct session *s);
 /* session_user.c: address, and what the plugin tells of the link */
 void session_user_plugin(struct session *s, const struct plugin_msg *m);
 void session_user_idle_check(struct session *s);
+/* The scripts are told how the session stands, after a change. */
+void session_user_tell_scripts(struct session *s);
 /* 0; -EAGAIN: the address will be free in a moment; or -errno. */
 int session_user_lease(struct session *s, const struct aaa_answer *a);
 void session_user_drop_lease(struct session *s);

@@ -30,7 +30,7 @@ const char *session_login_method(uint8_t method)
 
 static const char *by_word(const struct aaa_answer *a)
 {
-	return a->server[0] ? a->server : "local";
+	return a->server[0] ? a->server : a->by == AAA_BY_LOCAL ? "local" : "none";
 }
 
 /* What pppd's one try per link makes of the server's answer, and what was wrong with it. */
@@ -260,6 +260,8 @@ static void accept_user(struct session *s, struct aaa_answer *a)
 	}
 	s->reason = LINE_USER; /* whatever was refused before */
 	s->by = a->by;
+	aaa_grant_free(s->call_grant);
+	s->call_grant = NULL;
 	log_login(s, a);
 	send_answer(s, a);
 }
@@ -294,9 +296,9 @@ static void inherit(struct session *s, struct aaa_answer *a)
 		return;
 	radius_grant_inherit(a->grant, s->call_grant);
 	g = a->grant;
-	if (a->by == AAA_BY_RADIUS || !a->session_timeout)
+	if (!a->session_timeout)
 		a->session_timeout = g->session_timeout;
-	if (a->by == AAA_BY_RADIUS || !a->idle_timeout)
+	if (!a->idle_timeout)
 		a->idle_timeout = g->idle_timeout;
 	if (!a->pool[0] && !a->address && !a->peer_chooses)
 		snprintf(a->pool, sizeof a->pool, "%.63s", g->pool);
@@ -395,10 +397,21 @@ static void on_answer(void *ctx, uint64_t session, struct aaa_answer *a, const s
 	s->asking = NULL;
 	if (s->call_over)
 		return;
+	s->rejected = a->verdict == AAA_REJECT && a->server[0];
 	if (a->verdict == AAA_UNAVAILABLE)
 		on_silence(s, a, rq);
 	else
 		decide(s, a);
+}
+
+/* A server's Reject is final for the call (RFC 5080 section 2.6): no other proof is put to one. */
+static void refuse_again(struct session *s)
+{
+	struct aaa_answer a;
+
+	memset(&a, 0, sizeof a);
+	reject_for(s, &a, "rejected-before", "Login failed");
+	aaa_answer_wipe(&a);
 }
 
 static void ask_servers(struct session *s, const struct aaa_request *rq)
@@ -441,6 +454,8 @@ void session_login_auth(struct session *s, const struct plugin_auth *proof)
 		refuse_method(s);
 	else if (s->set->conf->aaa.method == CONF_METHOD_LOCAL)
 		ask_local(s, &rq);
+	else if (s->rejected)
+		refuse_again(s);
 	else
 		ask_servers(s, &rq);
 	explicit_bzero(&rq, sizeof rq);

@@ -20,8 +20,17 @@
 
 /* --- taking it --- */
 
-static void add_route(struct session_service *v, uint32_t prefix, uint8_t len, uint32_t metric)
+static void add_route(const struct session *s, struct session_service *v, uint32_t prefix, uint8_t len, uint32_t metric)
 {
+	uint32_t mask = len ? UINT32_MAX << (32 - len) : 0;
+	char text[ADDR_TEXT];
+
+	/* It would send the tunnel into itself. */
+	if ((s->peer.addr & mask) == prefix) {
+		log_warn("framed-route", "session=%llu route=%s/%u hint=\"ignored: the caller's own public address lies in it\"",
+			 (unsigned long long)s->id, addr_text(prefix, text), len);
+		return;
+	}
 	/* The link has one neighbour: a gateway behind it changes nothing of where a packet goes. */
 	if (v->nroutes < PLUGIN_ROUTES)
 		v->routes[v->nroutes++] = (struct plugin_route){ .prefix = prefix, .len = len, .metric = metric };
@@ -35,15 +44,20 @@ static uint8_t mask_length(uint32_t mask)
 /* Framed-IP-Netmask: the user is a router for that network. */
 static void take_netmask(const struct session *s, struct session_service *v, const struct radius_grant *g)
 {
-	if (g->given & RADIUS_GIVEN_NETMASK && g->netmask != UINT32_MAX && s->address)
-		add_route(v, s->address & g->netmask, mask_length(g->netmask), 0);
+	if (!(g->given & RADIUS_GIVEN_NETMASK) || g->netmask == UINT32_MAX)
+		return;
+	if (!s->address)
+		log_warn("netmask", "session=%llu hint=\"Framed-IP-Netmask with an address of the user's choice: ignored\"",
+			 (unsigned long long)s->id);
+	else
+		add_route(s, v, s->address & g->netmask, mask_length(g->netmask), 0);
 }
 
 static void take_routes(const struct session *s, struct session_service *v, const struct radius_grant *g)
 {
 	take_netmask(s, v, g);
 	for (unsigned i = 0; i < g->nroutes; i++)
-		add_route(v, g->routes[i].prefix, g->routes[i].len, g->routes[i].metric);
+		add_route(s, v, g->routes[i].prefix, g->routes[i].len, g->routes[i].metric);
 	if (g->bad_routes)
 		log_warn("framed-route", "session=%llu ignored=%u hint=\"not of the form prefix/len gateway metric, or too many\"",
 			 (unsigned long long)s->id, g->bad_routes);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define IDLE_LOOKS 8 /* looks at the counters per idle time-out */
@@ -75,22 +76,67 @@ struct mono session_user_idle_look(const struct session *s)
 	return mono_add_ms(mono_now(), step_ms < 250 ? 250 : step_ms);
 }
 
-/* An address of the peer's own choice is nobody else's, and its first one. False: it is not, the session is being ended. */
+static bool is_host(const struct sockaddr_storage *host, uint32_t addr)
+{
+	struct sockaddr_in in;
+
+	memcpy(&in, host, sizeof in);
+	return host->ss_family == AF_INET && ntohl(in.sin_addr.s_addr) == addr;
+}
+
+/* Addresses that other traffic of this machine goes to: a host route to one of them would lead it into the tunnel. */
+static bool is_ours(const struct conf *c, uint32_t addr)
+{
+	const struct conf_radius *r = &c->radius;
+
+	for (size_t i = 0; i < r->nservers; i++)
+		if (is_host(&r->servers[i].address, addr))
+			return true;
+	for (size_t i = 0; i < r->das.nclients; i++)
+		if (is_host(&r->das.clients[i].address, addr))
+			return true;
+	for (size_t i = 0; i < c->nlisten; i++)
+		if (c->listen[i].addr == addr)
+			return true;
+	for (size_t i = 0; i < c->npools; i++)
+		if (c->pools[i].local == addr || c->pools[i].dns[0] == addr || c->pools[i].dns[1] == addr)
+			return true;
+	return addr == r->nas_ip_address || addr == c->ppp.local;
+}
+
+static bool choosable(const struct session *s, uint32_t addr)
+{
+	return addr != s->peer.addr && addr != s->local_addr && !is_ours(s->set->conf, addr);
+}
+
+/* An address of the peer's own choice is nobody else's, and its first one. False: the session is being ended. */
 static bool take_chosen(struct session *s, const struct plugin_up *up)
 {
 	char peer[ENDPOINT_TEXT], address[ADDR_TEXT];
 
 	if (!s->peer_chooses || s->call_over || (s->leased && up->remote == s->address))
 		return true;
-	if (!s->leased && up->remote != s->peer.addr && pools_take_fixed(s->set->rooms.pools, up->remote) == 0) {
+	if (!s->leased && choosable(s, up->remote) && pools_take_fixed(s->set->rooms.pools, up->remote) == 0) {
 		s->leased = true;
 		s->address = up->remote;
 		return true;
 	}
-	log_warn("address-refused", SESSION_LOG " address=%s hint=\"chosen by the peer: in use, or not the one that it had\"",
+	log_warn("address-refused", SESSION_LOG " address=%s hint=\"chosen by the peer, and not to be had\"",
 		 SESSION_LOG_ARGS(s, peer), addr_text(up->remote, address));
 	session_end(s, LINE_REFUSED);
 	return false;
+}
+
+void session_user_tell_scripts(struct session *s)
+{
+	struct sessions *set = s->set;
+	struct script_vars vars;
+
+	s->changed_early = !s->up;
+	if (!s->up)
+		return;
+	session_service_vars(s, &vars);
+	set->rooms.line_ops->change(set->rooms.lines, s->id, &vars);
 }
 
 static void on_up(struct session *s, const struct plugin_up *up)
@@ -110,6 +156,8 @@ static void on_up(struct session *s, const struct plugin_up *up)
 		return;
 	s->idle_since = mono_now();
 	session_acct_up(s);
+	if (s->changed_early) /* ip-up has what held at the login */
+		session_user_tell_scripts(s);
 	if (s->session_timeout)
 		session_set_deadline(s, SESSION_DL_LIMIT, mono_add_s(mono_now(), s->session_timeout));
 	if (s->idle_timeout)

@@ -91,34 +91,32 @@ unsigned sessions_disconnect(struct sessions *set, uint64_t id)
 	return 1;
 }
 
+struct name {
+	const void *octets;
+	size_t len;
+};
+
+static bool has_name(const struct session *s, const void *arg)
+{
+	const struct name *n = arg;
+
+	return (s->user_len == n->len && !memcmp(s->user, n->octets, n->len)) ||
+	       (s->known && strlen(s->account) == n->len && !memcmp(s->account, n->octets, n->len));
+}
+
 unsigned sessions_disconnect_user(struct sessions *set, const void *name, size_t len)
 {
-	unsigned n = 0;
+	const struct name n = { name, len };
 
-	list_each(at, &set->all) {
-		struct session *s = list_entry(at, struct session, link);
-		bool match = (s->user_len == len && !memcmp(s->user, name, len)) ||
-			     (s->known && strlen(s->account) == len && !memcmp(s->account, name, len));
+	return session_end_each(set, has_name, &n, LINE_ADMIN);
+}
 
-		if (!match || s->call_over)
-			continue;
-		session_end(s, LINE_ADMIN);
-		n++;
-	}
-	return n;
+static bool has_peer(const struct session *s, const void *arg)
+{
+	return s->peer.addr == *(const uint32_t *)arg;
 }
 
 unsigned sessions_disconnect_peer(struct sessions *set, uint32_t addr)
 {
-	unsigned n = 0;
-
-	list_each(at, &set->all) {
-		struct session *s = list_entry(at, struct session, link);
-
-		if (s->peer.addr != addr || s->call_over)
-			continue;
-		session_end(s, LINE_ADMIN);
-		n++;
-	}
-	return n;
+	return session_end_each(set, has_peer, &addr, LINE_ADMIN);
 }

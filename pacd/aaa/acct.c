@@ -26,7 +26,7 @@ static int64_t state_octets(struct acct *a, const char *session_id, enum acct_ki
 /* RAD-63: at most one of a session waits. */
 static struct acct_item *waiting_interim(struct acct *a, const struct spool_account *account)
 {
-	struct acct_queue *q = acct_queue_find(a, account->queue);
+	struct acct_queue *q = acct_queue_find(a, account);
 	struct list *p;
 
 	if (!q)
@@ -66,11 +66,11 @@ static bool record_add(struct acct *a, const struct spool_account *account, enum
 		return false;
 	}
 	more = (int64_t)acct_item_octets(i);
-	if (class == ACCT_STOPS)
+	if (acct_is_stop(account->status))
 		more -= state_octets(a, account->session_id, acct_kind_of(account->status));
 	if (class == ACCT_INTERIMS && (older = waiting_interim(a, account)) != NULL)
 		more -= (int64_t)acct_item_octets(older);
-	if (!acct_reserve(a, more, class)) {
+	if (!acct_reserve(a, more, class, account->status)) {
 		acct_lose(a, account, class, "acct.spool_mb is reached");
 		free(i);
 		return false;
@@ -93,7 +93,7 @@ static void state_set(struct acct *a, const struct spool_account *account)
 		return;
 	}
 	more = (int64_t)acct_item_octets(i) - state_octets(a, account->session_id, acct_kind_of(account->status));
-	if (acct_reserve(a, more, ACCT_STATES)) {
+	if (acct_reserve(a, more, ACCT_STATES, account->status)) {
 		acct_state_insert(a, i);
 		return;
 	}
@@ -169,9 +169,12 @@ static bool on_off_add(struct acct *a, uint8_t status, enum acct_lane lane)
 	return account_from(&taken, &r) && record_add(a, &taken, lane);
 }
 
+/* On ends all sessions at the server: only where it can have none of ours that is not over. */
 static void on_make(struct acct *a)
 {
-	if (!a->enabled || !a->on_off || a->on_made)
+	bool open = a->waiting[ACCT_STATES] || a->inside[ACCT_NEW];
+
+	if (!a->enabled || !a->on_off || a->on_made || open)
 		return;
 	a->on_made = true;
 	on_off_add(a, RADIUS_ACCT_ON, ACCT_ON);
@@ -189,7 +192,7 @@ static void stop_end(struct acct *a)
 
 static bool stop_over(const struct acct *a)
 {
-	return !a->inside[ACCT_OFF] && !a->waiting[ACCT_STOPS];
+	return !a->inside[ACCT_OFF] && !a->waiting[ACCT_STOPS] && !a->waiting[ACCT_TUNNELS];
 }
 
 void acct_progress(struct acct *a)
@@ -249,14 +252,14 @@ void acct_view(const struct acct *a, struct acct_view *v)
 	*v = (struct acct_view){
 		.enabled = a->enabled,
 		.on_disk = a->spool != NULL,
-		.waiting = a->waiting[ACCT_INTERIMS] + a->waiting[ACCT_OTHERS] + a->waiting[ACCT_STOPS],
+		.waiting = acct_waiting(a),
 		.octets = spool_octets(a->spool),
 		.sent = a->sent,
 		.acknowledged = a->acknowledged,
 		.retried = a->retried,
 		.dropped_interims = a->dropped[ACCT_INTERIMS],
 		.dropped_stops = a->dropped[ACCT_STOPS],
-		.dropped_others = a->dropped[ACCT_OTHERS],
+		.dropped_others = a->dropped[ACCT_OTHERS] + a->dropped[ACCT_TUNNELS],
 		.recovered = a->recovered,
 		.disk_errors = spool_errors(a->spool),
 		.oldest_s = oldest < now ? now - oldest : 0,
@@ -278,8 +281,12 @@ static void conf_take(struct acct *a, const struct conf_radius *c, const struct 
 
 void acct_configure(struct acct *a, const struct conf_radius *c, const struct radius_nas *nas)
 {
+	bool was_enabled = a->enabled;
+
 	conf_take(a, c, nas);
-	on_make(a);
+	if (!was_enabled)
+		on_make(a);
+	a->servers_down = 0; /* they may be others now */
 	/* There may be a server now that there was not. */
 	acct_queue_hurry(a);
 }

@@ -32,21 +32,27 @@ struct acct_view {
 	uint64_t waiting;      /* records that no server has taken yet */
 	uint64_t octets;       /* in the spool */
 	uint64_t sent, acknowledged, retried, dropped_interims, dropped_stops, recovered, disk_errors;
-	uint64_t dropped_others; /* neither Interims nor Stops */
+	uint64_t dropped_others; /* neither Interims nor users' Stops */
 	int64_t oldest_s;      /* age of the oldest record that waits; 0: none */
 };
 
 /*
  * Bounds: records and the states of open sessions take at most 5/8 of acct.spool_mb (the rest is room in the files for
- * what is done), and in memory some 450 octets more each.  Over that the oldest Interims go, then new Interims are not
- * taken; for a Stop, which takes the place of its session's state, the oldest Starts go, too.
+ * what is done), and in memory some 450 octets more each.  Over that the oldest records of tunnels and links (RFC 2867)
+ * go, then the oldest Interims, then new Interims are not taken; for a Stop, which takes the place of its session's
+ * state, the oldest Starts go, too.  Tunnels and links, which are there before anybody has logged in, have a quarter of
+ * that at most, and only their own records go for them.
+ *
+ * A record that servers do not take, while they take others, does not hold up other sessions; if it is no Stop, it is
+ * given up once a Stop of its session waits behind it.
  *
  * What a server has taken is noted on disk within a second or so, without a sync: after a crash a record may be sent
  * once more, never less.
  *
  * spool_fd: the folder, taken over; -1: memory only.  Reads what an earlier pacd left there: its records wait to be
  * sent, and sessions that were open get a Stop with cause NAS-Reboot.  Then, with on_off, Accounting-On goes first of
- * all new records.  NULL without memory.
+ * all new records; with a later acct_configure() only if that enables accounting, and no session is open then.  NULL
+ * without memory.
  */
 struct acct *acct_new(struct ev_loop *loop, struct radius_client *client, const struct conf_radius *c, int spool_fd,
 		      const struct radius_nas *nas);

@@ -19,7 +19,7 @@
 #define REFUSED_S 1.      /* the client has no room */
 #define NO_SERVER_S 5.
 #define DOWN 2            /* exchanges without an answer, of different queues, that mean an outage */
-#define STUCK_ALIVE 4     /* failures of one record while a server answers others */
+#define STUCK_ALIVE 4     /* failures of one record that are its own fault: a server answers others */
 #define STUCK 30          /* failures of one record when nothing is known: half an hour and more */
 
 /* +-10 % */
@@ -37,22 +37,27 @@ static void wait_start(struct acct *a, double s)
 
 /* --- queues --- */
 
-struct acct_queue *acct_queue_find(struct acct *a, const char *id)
+struct acct_queue *acct_queue_find(struct acct *a, const struct spool_account *account)
 {
-	struct hash_node *n = hash_first(&a->queues, hash_bytes(id, strlen(id)));
+	struct hash_node *n = hash_first(&a->queues, hash_bytes(account->queue, strlen(account->queue)));
+	struct acct_queue *found = NULL;
 
 	for (; n; n = hash_next(n)) {
 		struct acct_queue *q = hash_entry(n, struct acct_queue, key);
 
-		if (strcmp(q->id, id) == 0)
+		if (strcmp(q->id, account->queue) != 0)
+			continue;
+		if (strcmp(q->aside, account->session_id) == 0)
 			return q;
+		if (!q->aside[0])
+			found = q;
 	}
-	return NULL;
+	return found;
 }
 
 static void on_backoff(struct ev_loop *loop, ev_timer *t, int revents);
 
-static struct acct_queue *queue_new(struct acct *a, const char *id, enum acct_lane lane)
+static struct acct_queue *queue_new(struct acct *a, const char *id, const char *aside, enum acct_lane lane)
 {
 	struct acct_queue *q = calloc(1, sizeof *q);
 
@@ -62,6 +67,7 @@ static struct acct_queue *queue_new(struct acct *a, const char *id, enum acct_la
 	}
 	q->acct = a;
 	memcpy(q->id, id, strlen(id));
+	memcpy(q->aside, aside, strlen(aside));
 	q->serial = ++a->serial;
 	q->lane = (uint8_t)lane;
 	list_init(&q->items);
@@ -109,10 +115,10 @@ static void queue_settle(struct acct_queue *q)
 
 void acct_queue_add(struct acct *a, struct acct_item *i, enum acct_lane lane)
 {
-	struct acct_queue *q = acct_queue_find(a, i->account.queue);
+	struct acct_queue *q = acct_queue_find(a, &i->account);
 
 	if (!q)
-		q = queue_new(a, i->account.queue, lane);
+		q = queue_new(a, i->account.queue, "", lane);
 	if (!q) {
 		acct_lose(a, &i->account, i->class, "no memory");
 		free(i);
@@ -124,7 +130,7 @@ void acct_queue_add(struct acct *a, struct acct_item *i, enum acct_lane lane)
 	a->waiting[i->class]++;
 	a->inside[q->lane]++;
 	a->holding[q->lane]++;
-	a->octets += acct_item_octets(i);
+	acct_item_count(a, i, true);
 	spool_put(a->spool, &i->spool, true);
 	queue_settle(q);
 }
@@ -141,7 +147,7 @@ static void item_remove(struct acct_item *i)
 	a->inside[q->lane]--;
 	if (!i->stuck)
 		a->holding[q->lane]--;
-	a->octets -= acct_item_octets(i);
+	acct_item_count(a, i, false);
 	spool_drop(a->spool, &i->spool);
 	free(i);
 }
@@ -179,31 +185,61 @@ static int item_encode(void *ctx, const struct radius_hiding *h, struct wbuf *w)
 	return w->fault ? -EINVAL : 0;
 }
 
-/* A server answers those who ask for logins, or its Status-Server. */
-static bool server_answers(struct acct *a)
+/*
+ * One that comes up again has answered something, were it Status-Server.  That it is up says nothing: it may not have
+ * been asked for long.
+ */
+static void servers_look(struct acct *a)
 {
 	struct radius_server_view v;
 
-	for (size_t n = 0; radius_client_view(a->client, n, &v); n++)
-		if (v.role == RADIUS_ACCT && v.state == RADIUS_UP && v.responses)
-			return true;
-	return false;
+	for (size_t n = 0; n < 64 && radius_client_view(a->client, n, &v); n++) {
+		uint64_t bit = UINT64_C(1) << n;
+
+		if (v.role != RADIUS_ACCT)
+			continue;
+		if (v.state != RADIUS_UP) {
+			a->servers_down |= bit;
+		} else if (a->servers_down & bit) {
+			a->servers_down &= ~bit;
+			a->answers++;
+		}
+	}
+}
+
+/* From here on it counts whether a server takes others, or answers. */
+static void item_watch(const struct acct *a, struct acct_item *i)
+{
+	i->taken_then = a->acknowledged;
+	i->answers_then = a->answers;
+}
+
+/* No lane waits for it from now on, nor for those behind it, which can't go before it. */
+static void item_stick(struct acct_item *i)
+{
+	struct acct_queue *q = i->queue;
+
+	for (struct list *p = &i->node; p != &q->items; p = p->next) {
+		struct acct_item *later = list_entry(p, struct acct_item, node);
+
+		q->acct->holding[q->lane] -= !later->stuck;
+		later->stuck = true;
+	}
 }
 
 /* A record that a server does not like must not hold up others for ever. */
 static void item_failed(struct acct *a, struct acct_item *i)
 {
-	unsigned most = STUCK;
+	bool alive;
 
+	servers_look(a);
 	i->failures++;
-	if (i->stuck || i->failures < STUCK_ALIVE)
-		return;
-	if (a->acknowledged != i->taken_then || server_answers(a))
-		most = STUCK_ALIVE;
-	if (i->failures < most)
-		return;
-	i->stuck = true;
-	a->holding[i->queue->lane]--;
+	if (a->acknowledged != i->taken_then)
+		i->refused++;
+	alive = i->refused || a->answers != i->answers_then;
+	item_watch(a, i);
+	if (i->failures >= (alive ? STUCK_ALIVE : STUCK))
+		item_stick(i);
 }
 
 static void down_start(struct acct *a)
@@ -213,8 +249,7 @@ static void down_start(struct acct *a)
 	a->down = true;
 	if (log_allow(&a->limit_silent, mono_now(), &suppressed))
 		log_warn("accounting-waits", "servers=silent records=%llu suppressed=%u",
-			 (unsigned long long)(a->waiting[ACCT_INTERIMS] + a->waiting[ACCT_OTHERS] +
-					      a->waiting[ACCT_STOPS]), suppressed);
+			 (unsigned long long)acct_waiting(a), suppressed);
 }
 
 static void backoff_grow(double *s)
@@ -222,27 +257,87 @@ static void backoff_grow(double *s)
 	*s = *s * 2 < BACKOFF_MAX_S ? *s * 2 : BACKOFF_MAX_S;
 }
 
-/* One queue alone may have a record that the server does not like: two are an outage. */
-static void exchange_silent(struct acct *a, struct acct_queue *q)
+static void queue_back_off(struct acct_queue *q)
 {
 	double s = BACKOFF_S;
 
+	for (unsigned n = q->failures++; n && s < BACKOFF_MAX_S; n--)
+		backoff_grow(&s);
+	q->state = ACCT_BACKOFF;
+	ev_timer_set(&q->backoff, jitter(s), 0.);
+	ev_timer_start(q->acct->loop, &q->backoff);
+}
+
+/* --- a record that the server does not take, while it takes others (RAD-61: "or given up") --- */
+
+static bool stop_follows(const struct acct_item *i)
+{
+	for (struct list *p = i->node.next; p != &i->queue->items; p = p->next) {
+		const struct acct_item *later = list_entry(p, struct acct_item, node);
+
+		if (acct_is_stop(later->account.status) &&
+		    strcmp(later->account.session_id, i->account.session_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* All of the first one's session leave the queue, in their order; without memory they stay. The queue that has it. */
+static struct acct_queue *queue_split(struct acct_queue *q)
+{
+	const char *session = queue_first(q)->account.session_id;
+	struct acct_queue *aside = queue_new(q->acct, q->id, session, (enum acct_lane)q->lane);
+
+	if (!aside)
+		return q;
+	aside->failures = q->failures;
+	list_each(p, &q->items) {
+		struct acct_item *i = list_entry(p, struct acct_item, node);
+
+		if (strcmp(i->account.session_id, session) != 0)
+			continue;
+		list_remove(&i->node);
+		list_append(&aside->items, &i->node);
+		i->queue = aside;
+	}
+	q->failures = 0;
+	queue_settle(q);
+	return aside;
+}
+
+/* The queue that is to try its first record again; NULL: that was given up. A Stop never is. */
+static struct acct_queue *refused(struct acct *a, struct acct_queue *q)
+{
+	struct acct_item *i = queue_first(q);
+
+	if (i->refused < STUCK_ALIVE)
+		return q;
+	if (!acct_is_stop(i->account.status) && stop_follows(i)) {
+		acct_lose(a, &i->account, i->class, "the server does not take it, and a Stop waits behind it");
+		acct_queue_remove(i);
+		return NULL;
+	}
+	return q->aside[0] ? q : queue_split(q);
+}
+
+/* One queue alone may have a record that the server does not like: two are an outage. */
+static void exchange_silent(struct acct *a, struct acct_queue *q)
+{
 	item_failed(a, queue_first(q));
 	if (a->silent_queue != q->serial)
 		a->silent++;
 	a->silent_queue = q->serial;
 	if (!a->down && a->silent >= DOWN)
 		down_start(a);
+	q = refused(a, q);
 	if (!a->down) {
-		for (unsigned n = q->failures++; n && s < BACKOFF_MAX_S; n--)
-			backoff_grow(&s);
-		q->state = ACCT_BACKOFF;
-		ev_timer_set(&q->backoff, jitter(s), 0.);
-		ev_timer_start(a->loop, &q->backoff);
+		if (q)
+			queue_back_off(q);
 		return;
 	}
 	/* Behind the others: the next probe is another record. */
-	queue_ready(q);
+	if (q)
+		queue_ready(q);
 	if (a->in_flight == 0) {
 		wait_start(a, jitter(a->backoff_s));
 		backoff_grow(&a->backoff_s);
@@ -270,9 +365,7 @@ static void exchange_taken(struct acct *a, struct acct_queue *q)
 	a->silent_queue = 0;
 	a->backoff_s = BACKOFF_S;
 	if (a->down)
-		log_info("accounting-goes-on", "records=%llu",
-			 (unsigned long long)(a->waiting[ACCT_INTERIMS] + a->waiting[ACCT_OTHERS] +
-					      a->waiting[ACCT_STOPS]));
+		log_info("accounting-goes-on", "records=%llu", (unsigned long long)acct_waiting(a));
 	a->down = false;
 	ev_timer_stop(a->loop, &a->wait);
 	if (q->lane == ACCT_NEW && a->inside[ACCT_ON])
@@ -315,9 +408,13 @@ static bool queue_send(struct acct_queue *q)
 	q->state = ACCT_FLIGHT;
 	a->in_flight++;
 	a->sent++;
-	if (i->sends++)
-		a->retried++;
-	i->taken_then = a->acknowledged;
+	if (!i->sends++) {
+		item_watch(a, i);
+		return true;
+	}
+	a->retried++;
+	if (i->failures)
+		servers_look(a);
 	return true;
 }
 

@@ -29,13 +29,18 @@ static struct acct_item *replay_find(struct replay *r, uint64_t number)
 	return NULL;
 }
 
+static bool is_stop(const struct acct_item *i)
+{
+	return i->class != ACCT_STATES && acct_is_stop(i->account.status);
+}
+
 static void replay_done(struct replay *r, uint64_t number)
 {
 	struct acct_item *i = replay_find(r, number);
 
 	if (!i)
 		return;
-	if (i->class == ACCT_STOPS) {
+	if (is_stop(i)) {
 		i->done = true;
 		return;
 	}
@@ -89,7 +94,7 @@ static int replay_sort(struct replay *r)
 /* A Stop that was taken: all of its session was, before it, whatever the disk kept of that. */
 static void replay_taken(struct acct *a, const struct acct_item *stop)
 {
-	struct acct_queue *q = acct_queue_find(a, stop->account.queue);
+	struct acct_queue *q = acct_queue_find(a, &stop->account);
 	size_t left = 0;
 
 	if (!q)
@@ -115,7 +120,7 @@ static void replay_record(struct acct *a, struct acct_item *i)
 			  (i->account.status == RADIUS_ACCT_ON || i->account.status == RADIUS_ACCT_OFF);
 	struct acct_item *state;
 
-	if (i->class == ACCT_STOPS) {
+	if (is_stop(i)) {
 		state = acct_state_find(a, i->account.session_id, acct_kind_of(i->account.status));
 		if (state)
 			acct_state_remove(a, state);
@@ -170,7 +175,7 @@ static int close_state(struct acct *a, struct acct_item *state, enum acct_kind k
 	account.attributes = attributes;
 	account.len = wbuf_len(&w);
 	if (w.fault) {
-		acct_lose(a, &account, ACCT_STOPS, "no room for a Stop");
+		acct_lose(a, &account, acct_class_of(account.status), "no room for a Stop");
 		acct_state_remove(a, state);
 		return 0;
 	}

@@ -31,8 +31,15 @@ bool acct_is_stop(uint8_t status)
 	return status == RADIUS_ACCT_STOP || status == RADIUS_ACCT_LINK_STOP || status == RADIUS_ACCT_TUNNEL_STOP;
 }
 
+bool acct_is_tunnel(uint8_t status)
+{
+	return status >= RADIUS_ACCT_TUNNEL_START && status <= RADIUS_ACCT_LINK_REJECT;
+}
+
 enum acct_class acct_class_of(uint8_t status)
 {
+	if (acct_is_tunnel(status))
+		return ACCT_TUNNELS;
 	if (status == RADIUS_ACCT_INTERIM)
 		return ACCT_INTERIMS;
 	return acct_is_stop(status) ? ACCT_STOPS : ACCT_OTHERS;
@@ -40,7 +47,7 @@ enum acct_class acct_class_of(uint8_t status)
 
 static const char *class_word(enum acct_class class)
 {
-	static const char *const words[ACCT_CLASSES] = { "interim", "other", "stop", "state" };
+	static const char *const words[ACCT_CLASSES] = { "tunnel", "interim", "other", "stop", "state" };
 
 	return words[class];
 }
@@ -60,8 +67,8 @@ static int item_fill(struct acct_item *i, enum spool_kind kind, size_t len)
 	list_init(&i->node);
 	i->queue = NULL;
 	i->stuck = i->done = false;
-	i->sends = i->failures = 0;
-	i->taken_then = 0;
+	i->sends = i->failures = i->refused = 0;
+	i->taken_then = i->answers_then = 0;
 	if (spool_account_get(&i->account, i->payload, len) < 0)
 		return -EBADMSG;
 	i->class = (uint8_t)(kind == SPOOL_OPEN ? ACCT_STATES : acct_class_of(i->account.status));
@@ -103,6 +110,15 @@ struct acct_item *acct_item_read(const struct spool_record *r, int *error)
 
 /* --- how much --- */
 
+void acct_item_count(struct acct *a, const struct acct_item *i, bool there)
+{
+	uint64_t octets = acct_item_octets(i);
+
+	a->octets += there ? octets : -octets;
+	if (acct_is_tunnel(i->account.status))
+		a->tunnel_octets += there ? octets : -octets;
+}
+
 void acct_lose(struct acct *a, const struct spool_account *account, enum acct_class class, const char *why)
 {
 	unsigned suppressed;
@@ -114,6 +130,15 @@ void acct_lose(struct acct *a, const struct spool_account *account, enum acct_cl
 	log_warn("accounting-dropped", "session=%s record=%s status=%u why=\"%s\" suppressed=%u",
 		 log_quote(id, sizeof id, account->session_id, strlen(account->session_id)), class_word(class),
 		 account->status, why, suppressed);
+}
+
+uint64_t acct_waiting(const struct acct *a)
+{
+	uint64_t n = 0;
+
+	for (unsigned class = 0; class < ACCT_STATES; class++)
+		n += a->waiting[class];
+	return n;
 }
 
 /* The oldest of that class that is not in flight. On and Off stay: they are two. */
@@ -131,16 +156,29 @@ static bool drop_oldest(struct acct *a, enum acct_class class)
 	return false;
 }
 
-static bool fits(const struct acct *a, int64_t more)
+static bool fits(const struct acct *a, int64_t more, bool tunnel)
 {
+	if (tunnel && (int64_t)a->tunnel_octets + more > (int64_t)(a->limit / ACCT_TUNNEL_SHARE))
+		return false;
 	return (int64_t)a->octets + more <= (int64_t)a->limit;
 }
 
-bool acct_reserve(struct acct *a, int64_t more, enum acct_class class)
+static bool drop_for(struct acct *a, enum acct_class class, bool tunnel)
 {
+	if (drop_oldest(a, ACCT_TUNNELS))
+		return true;
+	if (tunnel)
+		return false;
+	return drop_oldest(a, ACCT_INTERIMS) || (class == ACCT_STOPS && drop_oldest(a, ACCT_OTHERS));
+}
+
+bool acct_reserve(struct acct *a, int64_t more, enum acct_class class, uint8_t status)
+{
+	bool tunnel = acct_is_tunnel(status);
+
 	/* What does not grow never fails: the bound may have been lowered since. */
-	while (more > 0 && !fits(a, more))
-		if (!drop_oldest(a, ACCT_INTERIMS) && (class != ACCT_STOPS || !drop_oldest(a, ACCT_OTHERS)))
+	while (more > 0 && !fits(a, more, tunnel))
+		if (!drop_for(a, class, tunnel))
 			return false;
 	return true;
 }
@@ -177,7 +215,7 @@ void acct_state_insert(struct acct *a, struct acct_item *i)
 	}
 	list_append(&a->age[ACCT_STATES], &i->age);
 	a->waiting[ACCT_STATES]++;
-	a->octets += acct_item_octets(i);
+	acct_item_count(a, i, true);
 	/* The new one first: the reader prefers it where both are there. */
 	spool_put(a->spool, &i->spool, false);
 	if (older)
@@ -189,7 +227,7 @@ void acct_state_remove(struct acct *a, struct acct_item *i)
 	hash_remove(&a->states, &i->key);
 	list_remove(&i->age);
 	a->waiting[ACCT_STATES]--;
-	a->octets -= acct_item_octets(i);
+	acct_item_count(a, i, false);
 	spool_drop(a->spool, &i->spool);
 	free(i);
 }

@@ -87,14 +87,28 @@ static const char *unsupported(const struct radius_grant *g, const struct conf_r
 	return NULL;
 }
 
-/* False where it is refused; one that is ignored is taken out of the grant. */
+static bool filter_listed(const struct conf_radius *conf, const char *filter)
+{
+	for (size_t i = 0; i < conf->nfilters; i++)
+		if (!strcmp(conf->filters[i], filter))
+			return true;
+	return !conf->nfilters;
+}
+
+/*
+ * Of several filters the first that the scripts know becomes the one (RFC 5080 section 2.4); they never hear of an
+ * unknown one.  False: it forbids the rest.
+ */
 static bool settle_filter(struct radius_grant *g, const struct conf_radius *conf)
 {
-	if (!(g->given & RADIUS_GIVEN_FILTER) || !conf->nfilters)
+	if (!(g->given & RADIUS_GIVEN_FILTER) || filter_listed(conf, g->filter))
 		return true;
-	for (size_t i = 0; i < conf->nfilters; i++)
-		if (!strcmp(conf->filters[i], g->filter))
-			return true;
+	for (unsigned i = 0; i < g->nmore_filters; i++) {
+		if (!filter_listed(conf, g->more_filters[i]))
+			continue;
+		strcpy(g->filter, g->more_filters[i]);
+		return true;
+	}
 	g->given &= ~(uint32_t)RADIUS_GIVEN_FILTER;
 	g->filter[0] = '\0';
 	return conf->unknown_filter == CONF_UNKNOWN_IGNORE;
@@ -166,7 +180,11 @@ static void take_service(struct aaa_answer *a, const struct plugin_auth *proof)
 	const struct radius_grant *g = a->grant;
 
 	take_address(a);
-	snprintf(a->account, sizeof a->account, "%.*s", (int)proof->name_len, (const char *)proof->name);
+	/* One user has one name here, whatever spelling the server takes for it (RFC 2865 section 5.1). */
+	if (g->user_name[0])
+		snprintf(a->account, sizeof a->account, "%s", g->user_name);
+	else
+		snprintf(a->account, sizeof a->account, "%.*s", (int)proof->name_len, (const char *)proof->name);
 	if (!a->address && !a->peer_chooses)
 		snprintf(a->pool, sizeof a->pool, "%.63s", g->pool);
 	a->sessions = g->port_limit;

@@ -133,7 +133,6 @@ static const char *proof_check(struct check *k)
 static void accept_user(const struct conf_user *u, struct aaa_answer *a)
 {
 	a->verdict = AAA_ACCEPT;
-	a->by = AAA_BY_LOCAL;
 	strncat(a->message, "Welcome", sizeof a->message - 1 - strlen(a->message));
 	strncpy(a->account, u->name, sizeof a->account - 1);
 	if (u->pool)
@@ -161,6 +160,7 @@ void aaa_local_check(const struct conf_users *users, const struct aaa_request *r
 
 	memset(a, 0, sizeof *a);
 	a->session = rq->session;
+	a->by = AAA_BY_LOCAL;
 	secret_hash(&k);
 	a->reason = proof_check(&k);
 	if (!user)

@@ -168,13 +168,36 @@ static struct radius_health_choice *choices_of(const struct radius_exchange *x)
 
 		c[i] = (struct radius_health_choice){
 			.health = &s->health,
-			.rules = &s->rules,
 			.priority = s->view.priority,
 			.tried = tried(x, s),
 			.full = !radius_server_room(s),
 		};
 	}
 	return c;
+}
+
+bool radius_exchange_elsewhere(const struct radius_exchange *x)
+{
+	const struct radius_client *r = x->client;
+	enum radius_role role = x->job.role;
+
+	if (x->ntried == RADIUS_TRIES || mono_reached(x->deadline, mono_now()))
+		return false;
+	for (size_t i = 0; i < r->nservers[role]; i++) {
+		const struct radius_server *s = r->servers[role][i];
+
+		if (s->health.state != RADIUS_HEALTH_DEAD && !tried(x, s))
+			return true;
+	}
+	return false;
+}
+
+void radius_exchange_again(struct radius_exchange *x)
+{
+	if (x->again)
+		return;
+	x->again = true;
+	x->ntried--; /* the latest is where it is */
 }
 
 /* The next server and how long it may take, or NULL when there is none or no time. */

@@ -59,27 +59,67 @@ void radius_attempt_end(struct radius_attempt *a)
 	attempt_free(a);
 }
 
-/* A server that had less than its first wait is not to blame: the exchange's time was over. */
-void radius_attempt_fail(struct radius_attempt *a, bool unreachable)
-{
-	struct radius_server *s = radius_server_get(a->server);
-	struct radius_exchange *x = a->exchange;
-	struct mono since = unreachable ? mono_now() : a->first;
-	bool blame = x && (unreachable || a->waited), trial = a->trial;
+/* --- no answer --- */
 
-	if (x) {
+/* Its exchange, if there is one, goes on from here without it. */
+static void attempt_leave(struct radius_attempt *a)
+{
+	struct radius_exchange *x = a->exchange;
+
+	radius_attempt_end(a);
+	if (x)
+		radius_exchange_move(x);
+}
+
+static void attempt_lost(struct radius_attempt *a, bool unreachable)
+{
+	struct radius_server *s = a->server;
+
+	if (a->exchange) {
 		s->view.timeouts++;
 		log_debug("radius-no-answer", "server=%s id=%u packets=%u%s", s->name, a->id, a->sent,
 			  unreachable ? " unreachable=yes" : "");
 	}
+	attempt_leave(a);
+}
+
+/* A server that had less than its first wait is not to blame: the exchange's time was over. */
+static void attempt_silent(struct radius_attempt *a)
+{
+	struct radius_server *s = radius_server_get(a->server);
+	bool trial = a->trial, blame = a->exchange && a->waited && (!a->blamed || trial);
+	struct mono since = a->first;
+
 	if (blame)
 		a->trial = false;
-	radius_attempt_end(a);
-	if (x)
-		radius_exchange_move(x);
+	attempt_lost(a, false);
 	if (blame)
-		radius_server_failed(s, since, trial, unreachable ? "unreachable" : "silence");
+		radius_server_failed(s, since, trial, "silence");
 	radius_server_put(s);
+}
+
+void radius_attempt_refused(struct radius_attempt *a, struct radius_refusal *r)
+{
+	if (a->probe)
+		return;
+	if (!a->exchange) {
+		radius_attempt_end(a);
+		return;
+	}
+	if (!r->failed && !a->blamed)
+		r->failed = a->blamed = true;
+	if (!radius_exchange_elsewhere(a->exchange))
+		return;
+	r->trial = r->trial || a->trial;
+	a->trial = false;
+	attempt_lost(a, true);
+}
+
+void radius_attempt_stranded(struct radius_attempt *a)
+{
+	if (a->exchange)
+		radius_exchange_again(a->exchange);
+	attempt_leave(a);
 }
 
 /* --- time --- */
@@ -90,29 +130,40 @@ static void timer_arm(struct radius_attempt *a)
 }
 
 /* 0, or -errno where the kernel says that nobody is there; what else fails is as good as lost. */
-static int packet_send(struct radius_attempt *a)
+static int packet_try(const struct radius_attempt *a)
 {
 	ssize_t n;
 
 	do
 		n = send(a->socket->fd, a->packet, a->len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && radius_socket_unreachable(errno))
-		return -errno;
+	return n < 0 && radius_socket_unreachable(errno) ? -errno : 0;
+}
+
+/*
+ * The wait begins in any case: what can't be sent now may be sent later.  A probe has one wait, until its end.  The
+ * attempt may be gone afterwards.
+ */
+static void packet_send(struct radius_attempt *a)
+{
+	int error = packet_try(a);
+
+	/* The kernel tells what came back of an earlier packet in place of sending this one. */
+	if (error < 0)
+		error = packet_try(a);
 	a->sent++;
-	a->wait_over = mono_add_us(mono_now(), radius_health_wait_us(a->server->timeout_ms, a->sent - 1, random_u32()));
+	if (!a->probe)
+		a->wait_over = mono_add_us(mono_now(), radius_health_wait_us(a->server->timeout_ms, a->sent - 1,
+									     random_u32()));
 	timer_arm(a);
-	return 0;
+	if (error < 0)
+		radius_socket_refused(a->socket, -error);
 }
 
 static void retransmit(struct radius_attempt *a)
 {
-	int error;
-
 	a->server->view.retransmissions++;
-	error = packet_send(a);
-	if (error < 0)
-		radius_socket_refused(a->socket, -error);
+	packet_send(a);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -125,7 +176,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	if (a->exchange && mono_reached(a->wait_over, now))
 		a->waited++;
 	if (mono_reached(a->end, now) || (a->exchange && a->waited > a->server->retries))
-		radius_attempt_fail(a, false);
+		attempt_silent(a);
 	else if (a->exchange && mono_reached(a->wait_over, now))
 		retransmit(a);
 	else
@@ -148,7 +199,7 @@ void radius_attempt_abandon(struct radius_attempt *a)
 	if (!list_empty(&s->waiting))
 		radius_client_kick(s->client);
 	/* Callers that give up early must not keep a silent server from being found out. */
-	if (a->waited)
+	if (a->waited && !a->blamed)
 		radius_server_failed(s, a->first, false, "silence");
 }
 
@@ -232,12 +283,10 @@ int radius_attempt_start(struct radius_server *s, struct radius_exchange *x, str
 	}
 	a->exchange = x;
 	x->attempt = a;
-	a->trial = radius_health_try(&s->health, &s->rules, a->first);
+	a->trial = radius_health_try(&s->health, a->first);
 	s->view.in_flight++;
 	s->view.requests++;
-	error = packet_send(a);
-	if (error < 0)
-		radius_socket_refused(a->socket, -error);
+	packet_send(a);
 	return 0;
 }
 
@@ -248,12 +297,13 @@ void radius_attempt_probe(struct radius_server *s)
 	if (!a)
 		return;
 	a->probe = true;
-	if (attempt_prepare(a, NULL, mono_add_s(mono_now(), PROBE_WAIT_S)) < 0 || packet_send(a) < 0) {
+	if (attempt_prepare(a, NULL, mono_add_s(mono_now(), PROBE_WAIT_S)) < 0) {
 		radius_attempt_end(a);
 		return;
 	}
 	s->probe = a;
 	s->view.probes++;
+	packet_send(a);
 }
 
 /* --- answers --- */
@@ -284,6 +334,7 @@ static void count_answer(struct radius_attempt *a, const struct radius_packet *p
 	s->view.responses += p->code == RADIUS_ACCOUNTING_RESPONSE;
 }
 
+/* To a request that was cancelled, too: then nobody is told, but the server lives, and has done with the identifier. */
 static void answer(struct radius_attempt *a, const struct radius_packet *p)
 {
 	struct radius_exchange *x = a->exchange;
@@ -306,7 +357,7 @@ void radius_attempt_reply(struct radius_socket *k, const uint8_t *data, size_t l
 	enum radius_fault fault = radius_parse(&p, data, len);
 	struct radius_attempt *a = fault == RADIUS_GOOD ? k->slots[p.id] : NULL;
 
-	if (fault == RADIUS_GOOD && (!a || (!a->exchange && !a->probe)))
+	if (fault == RADIUS_GOOD && !a)
 		fault = RADIUS_BAD_ID;
 	if (fault == RADIUS_GOOD) {
 		struct radius_expectation e = {

@@ -14,7 +14,6 @@
 #include "pacd/aaa/radius.h"
 #include "pacd/proto/radius_health.h"
 
-#define RADIUS_IDS 256
 #define RADIUS_TRIES 32          /* servers that one exchange can ask */
 #define RADIUS_QUEUE_MAX 1024    /* exchanges of one role that wait for room at a server */
 #define RADIUS_IDLE_S 60         /* a socket with nothing outstanding is closed after this, but for one */
@@ -72,6 +71,7 @@ struct radius_attempt { /* owned by its socket's slot */
 	struct radius_socket *socket;     /* NULL once its identifier is free again */
 	uint8_t code, id, authenticator[RADIUS_AUTHENTICATOR];
 	bool probe, trial;
+	bool blamed; /* the server's failure is counted already */
 	unsigned sent, waited; /* packets; waits that ran out in full */
 	struct mono first, wait_over, end;
 	ev_timer timer; /* libev keeps timers in a heap, so one each costs no more than a sorted list of ours would */
@@ -88,6 +88,7 @@ struct radius_exchange {
 	struct radius_job job;
 	struct radius_attempt *attempt;
 	bool waiting;
+	bool again; /* it may not ask a server a second time once more */
 	int error; /* once finished */
 	struct mono deadline;
 	ev_timer timer; /* while waiting */
@@ -123,6 +124,10 @@ void radius_client_kick(struct radius_client *r);
 void radius_client_timer(struct radius_client *r, ev_timer *w, struct mono at);
 /* No answer from where it was, or no use in waiting there: soon to the next server. */
 void radius_exchange_move(struct radius_exchange *x);
+/* There is a server that it did not ask, which is not dead. */
+bool radius_exchange_elsewhere(const struct radius_exchange *x);
+/* It may ask the server where it is once more, the first time that this is called. */
+void radius_exchange_again(struct radius_exchange *x);
 /* The answer: the exchange ends with done(). */
 void radius_exchange_answered(struct radius_exchange *x, const struct radius_answer *a);
 
@@ -142,6 +147,8 @@ struct radius_server *radius_server_get(struct radius_server *s);
 void radius_server_put(struct radius_server *s);
 /* One more request may go there. */
 bool radius_server_room(const struct radius_server *s);
+/* There is an identifier, or may be one socket more. */
+bool radius_server_has_id(const struct radius_server *s);
 void radius_server_answered(struct radius_server *s);
 /* `since`: the request's first packet; `why`: a word for the log. */
 void radius_server_failed(struct radius_server *s, struct mono since, bool trial, const char *why);
@@ -162,7 +169,10 @@ void radius_socket_release(struct radius_attempt *a);
 void radius_socket_close(struct radius_socket *k);
 /* Errors of a socket that say that nobody is there. */
 bool radius_socket_unreachable(int error);
-/* Nothing that is outstanding on this socket will be answered. */
+/*
+ * The kernel says that nobody is there.  What is outstanding goes on to another server, or where there is none stays
+ * and is sent again in time.  The socket may be closed afterwards, and each of its attempts gone.
+ */
 void radius_socket_refused(struct radius_socket *k, int error);
 
 /* --- radius_attempt.c --- */
@@ -176,8 +186,16 @@ int radius_attempt_start(struct radius_server *s, struct radius_exchange *x, str
 void radius_attempt_probe(struct radius_server *s);
 /* The exchange is forgotten, the identifier rests until the attempt's time is over. */
 void radius_attempt_abandon(struct radius_attempt *a);
-/* No answer and no more waiting. `unreachable`: the kernel said so. */
-void radius_attempt_fail(struct radius_attempt *a, bool unreachable);
+/* What one error of a socket means to its server. */
+struct radius_refusal {
+	bool failed; /* a failure that did not count yet */
+	bool trial;  /* the trial was moved on */
+};
+
+/* The kernel says that nobody is there: it moves on, or stays; adds to *r. */
+void radius_attempt_refused(struct radius_attempt *a, struct radius_refusal *r);
+/* Its socket is of no use any more: it ends, the exchange begins anew. */
+void radius_attempt_stranded(struct radius_attempt *a);
 /* Gone, its exchange untouched. */
 void radius_attempt_end(struct radius_attempt *a);
 void radius_attempt_reply(struct radius_socket *k, const uint8_t *data, size_t len);

@@ -145,7 +145,8 @@ static void on_probe(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (s->probe)
 		radius_attempt_end(s->probe);
-	radius_attempt_probe(s);
+	if (radius_server_has_id(s))
+		radius_attempt_probe(s);
 	probe_arm(s);
 }
 
@@ -185,12 +186,14 @@ bool radius_server_signature_required(const struct radius_server *s)
 
 /* --- sockets --- */
 
+bool radius_server_has_id(const struct radius_server *s)
+{
+	return !list_empty(&s->open) || s->view.sockets < radius_health_sockets(s->outstanding);
+}
+
 bool radius_server_room(const struct radius_server *s)
 {
-	/* Identifiers of what was cancelled rest and take room, too: twice the sockets that are needed else. */
-	unsigned sockets = 2 * ((s->outstanding + RADIUS_IDS - 1) / RADIUS_IDS);
-
-	return s->view.in_flight < s->outstanding && (!list_empty(&s->open) || s->view.sockets < sockets);
+	return s->view.in_flight < s->outstanding && radius_server_has_id(s);
 }
 
 void radius_server_close_idle(struct radius_server *s, int64_t idle_us, bool keep)
@@ -247,7 +250,7 @@ int radius_server_configure(struct radius_server *s, const struct conf_radius_se
 	s->view.priority = c->priority;
 	s->outstanding = all->outstanding ? all->outstanding : 1;
 	s->rules = (struct radius_health_rules){
-		.max_fail = all->max_fail, .dead_s = all->dead_s, .probed = c->status_server,
+		.max_fail = all->max_fail, .dead_s = all->dead_s,
 	};
 	probe_update(s);
 	return key_configure(s, c->secret);
@@ -344,7 +347,7 @@ void radius_server_put(struct radius_server *s)
 
 static int64_t dead_for_s(const struct radius_server *s)
 {
-	struct mono at = s->status_server ? s->probe_at : s->health.dead_until;
+	struct mono at = mono_earlier(s->probe_at, s->health.dead_until);
 	int64_t us = mono_diff_us(at, mono_now());
 
 	return s->health.state != RADIUS_HEALTH_DEAD || us <= 0 ? 0 : (us + 999999) / 1000000;

@@ -57,27 +57,53 @@ bool radius_socket_unreachable(int error)
 	case EACCES:
 	case EPERM:
 	case EADDRNOTAVAIL:
-	case EINVAL: /* the source address of the socket is gone */
+	case EINVAL:
 		return true;
 	default:
 		return false;
 	}
 }
 
+/* Nothing will ever be sent from this socket again: its source address is gone. */
+static bool source_gone(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL;
+}
+
+/* A new one has the source address of its own day. */
+static void socket_strand(struct radius_socket *k)
+{
+	for (unsigned id = 0; id < RADIUS_IDS; id++)
+		if (k->slots[id])
+			radius_attempt_stranded(k->slots[id]);
+	if (!k->busy)
+		radius_socket_close(k);
+}
+
+/* One word of the kernel is one failure, however many wait: anybody who guesses the port can send us an ICMP. */
+static void socket_refuse(struct radius_socket *k)
+{
+	struct radius_refusal r = { 0 };
+
+	for (unsigned id = 0; id < RADIUS_IDS; id++)
+		if (k->slots[id])
+			radius_attempt_refused(k->slots[id], &r);
+	if (r.failed || r.trial)
+		radius_server_failed(k->server, mono_now(), r.trial, "unreachable");
+}
+
 void radius_socket_refused(struct radius_socket *k, int error)
 {
 	struct radius_server *s = radius_server_get(k->server);
-	bool was_busy = k->busy;
 	unsigned suppressed = 0;
 
 	if (log_allow(&s->socket_errors, mono_now(), &suppressed))
 		log_warn("radius-server-unreachable", "server=%s error=\"%s\" suppressed=%u", s->name, strerror(error),
 			 suppressed);
-	k->busy = true;
-	for (unsigned id = 0; id < RADIUS_IDS; id++)
-		if (k->slots[id])
-			radius_attempt_fail(k->slots[id], true);
-	k->busy = was_busy;
+	if (source_gone(error))
+		socket_strand(k);
+	else
+		socket_refuse(k);
 	radius_server_put(s);
 }
 

@@ -67,6 +67,21 @@ static void segments_strand(struct spool *s)
 	s->total = 0;
 }
 
+/*
+ * Everything that lives is to be written anew.  What an earlier try has written of it goes first, else each try would
+ * eat more of a full disk; but what stood on disk before the first failure stays until all of it is there again.
+ */
+static void writer_restart(struct spool *s)
+{
+	if (spool_writer_state(s->writer).kept_from >= s->copies_from) {
+		s->copies_from = s->next_segment;
+		s->old_kept = s->old;
+	}
+	s->old = s->old_kept;
+	spool_writer_restart(s->writer, s->copies_from);
+	s->failed = false;
+}
+
 static void spool_fail(struct spool *s, int error)
 {
 	if (s->failed)
@@ -244,8 +259,7 @@ static void on_retry(struct ev_loop *loop, ev_timer *t, int revents)
 		ev_timer_start(loop, t);
 		return;
 	}
-	spool_writer_restart(s->writer);
-	s->failed = false;
+	writer_restart(s);
 	ev_timer_again(loop, &s->step);
 }
 
@@ -404,10 +418,8 @@ int spool_start(struct spool *s)
 static void segments_end(struct spool *s)
 {
 	/* Once more, whatever was. */
-	if (s->failed && !spool_writer_state(s->writer).busy) {
-		spool_writer_restart(s->writer);
-		s->failed = false;
-	}
+	if (s->failed && !spool_writer_state(s->writer).busy)
+		writer_restart(s);
 	while (!s->failed && !list_empty(&s->homeless))
 		homeless_step(s);
 	if (s->failed)

@@ -33,7 +33,9 @@ struct spool {
 	uint64_t total;    /* octets of segments */
 	uint64_t live;     /* octets of entries that live in them */
 	uint64_t errors;
-	uint64_t old;      /* octets of files that were read and are to go */
+	uint64_t old;      /* octets of files that are to go when all is written anew */
+	uint64_t old_kept; /* of those, what was there before copies_from */
+	uint32_t copies_from; /* the first segment behind the first of failures in a row: of use once all is in there */
 	bool failed;       /* nothing goes to the writer until the retry */
 	bool logged;       /* said so */
 	double retry_s;

@@ -37,7 +37,8 @@ struct spool_writer {
 	/* Behind the lock. */
 	struct list pending; /* chunks */
 	size_t waiting;
-	uint32_t keep_from;
+	uint32_t keep_from, kept_from;
+	uint32_t drop_from; /* UINT32_MAX: none */
 	bool kicked, sync, stop, busy, abandoned;
 	int error;
 	struct ev_loop *loop;
@@ -53,7 +54,7 @@ struct spool_writer {
 /* What the thread takes at once. */
 struct batch {
 	struct list chunks;
-	uint32_t keep_from;
+	uint32_t keep_from, drop_from;
 	bool sync, stop;
 	bool failed; /* an earlier one: this one is dropped */
 };
@@ -146,24 +147,47 @@ static int chunk_write(struct spool_writer *w, const struct chunk *c)
 	return r;
 }
 
-/* One at a time, oldest first, each on disk before the next: what an entry depends on never goes before it. */
-static void segments_unlink(struct spool_writer *w, uint32_t keep_from)
+/*
+ * From the one at `first` on, those below `end`. One at a time, oldest first, each on disk before the next: what an
+ * entry depends on never goes before it.
+ */
+static void segments_unlink(struct spool_writer *w, size_t first, uint32_t end)
 {
 	char name[SPOOL_FILE_NAME];
 	size_t i;
 
-	if (w->fd >= 0 && w->segment < keep_from)
-		segment_close(w);
-	for (i = 0; i < w->n && w->segments[i] < keep_from; i++) {
+	for (i = first; i < w->n && w->segments[i] < end; i++) {
 		spool_file_name(name, w->segments[i]);
 		if (unlinkat(w->dir, name, 0) < 0 && errno != ENOENT)
 			break;
 		fsync(w->dir);
 	}
-	if (!i)
+	memmove(w->segments + first, w->segments + i, (w->n - i) * sizeof *w->segments);
+	w->n -= i - first;
+}
+
+static void segments_release(struct spool_writer *w, uint32_t keep_from)
+{
+	if (!w->n || w->segments[0] >= keep_from)
 		return;
-	w->n -= i;
-	memmove(w->segments, w->segments + i, w->n * sizeof *w->segments);
+	if (w->fd >= 0 && w->segment < keep_from)
+		segment_close(w);
+	segments_unlink(w, 0, keep_from);
+}
+
+static void segments_drop(struct spool_writer *w, uint32_t drop_from)
+{
+	size_t first = 0;
+
+	while (first < w->n && w->segments[first] < drop_from)
+		first++;
+	if (first == w->n)
+		return;
+	if (w->fd >= 0 && w->segment >= drop_from) {
+		close(w->fd);
+		w->fd = -1;
+	}
+	segments_unlink(w, first, UINT32_MAX);
 }
 
 /* The half entry at the end would only be stepped over; and on a full disk every octet counts. */
@@ -179,9 +203,11 @@ static void segment_fail(struct spool_writer *w)
 
 static int batch_write(struct spool_writer *w, struct batch *b)
 {
-	bool unlinks = w->n && w->segments[0] < b->keep_from;
+	bool unlinks;
 	int r = 0;
 
+	segments_drop(w, b->drop_from);
+	unlinks = w->n && w->segments[0] < b->keep_from;
 	list_each(p, &b->chunks)
 		if (r == 0)
 			r = chunk_write(w, list_entry(p, struct chunk, node));
@@ -190,7 +216,7 @@ static int batch_write(struct spool_writer *w, struct batch *b)
 	if (r < 0)
 		segment_fail(w);
 	else
-		segments_unlink(w, b->keep_from);
+		segments_release(w, b->keep_from);
 	return r;
 }
 
@@ -205,6 +231,8 @@ static void batch_take(struct spool_writer *w, struct batch *b)
 	chunks_move(&b->chunks, &w->pending);
 	w->waiting = 0;
 	b->keep_from = w->keep_from;
+	b->drop_from = w->drop_from;
+	w->drop_from = UINT32_MAX;
 	b->sync = w->sync || w->stop;
 	b->stop = w->stop;
 	w->kicked = w->sync = false;
@@ -213,12 +241,14 @@ static void batch_take(struct spool_writer *w, struct batch *b)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void batch_end(struct spool_writer *w, int r)
+static void batch_end(struct spool_writer *w, const struct batch *b, int r)
 {
 	pthread_mutex_lock(&w->lock);
 	w->busy = false;
 	if (r < 0)
 		w->error = -r;
+	else
+		w->kept_from = b->keep_from;
 	if (!w->abandoned)
 		ev_async_send(w->loop, w->report);
 	pthread_mutex_unlock(&w->lock);
@@ -246,7 +276,7 @@ static void *writer_main(void *arg)
 	while (!b.stop) {
 		batch_take(w, &b);
 		if (!b.failed)
-			batch_end(w, batch_write(w, &b));
+			batch_end(w, &b, batch_write(w, &b));
 		chunks_free(&b.chunks);
 	}
 	pthread_mutex_lock(&w->lock);
@@ -285,6 +315,7 @@ struct spool_writer *spool_writer_new(int dir, uint32_t *segments, size_t n, str
 	w->loop = loop;
 	w->report = report;
 	w->fd = -1;
+	w->drop_from = UINT32_MAX;
 	list_init(&w->pending);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
@@ -383,18 +414,21 @@ struct spool_writer_state spool_writer_state(struct spool_writer *w)
 
 	pthread_mutex_lock(&w->lock);
 	s.error = w->error;
-	s.busy = w->busy;
+	s.busy = w->busy || w->kicked;
 	s.waiting = w->waiting;
+	s.kept_from = w->kept_from;
 	pthread_mutex_unlock(&w->lock);
 	return s;
 }
 
-void spool_writer_restart(struct spool_writer *w)
+void spool_writer_restart(struct spool_writer *w, uint32_t drop_from)
 {
 	pthread_mutex_lock(&w->lock);
 	chunks_free(&w->pending);
 	w->waiting = 0;
 	w->error = 0;
+	w->keep_from = w->kept_from;
+	w->drop_from = drop_from;
 	w->kicked = w->sync = false;
 	pthread_mutex_unlock(&w->lock);
 }

@@ -38,12 +38,16 @@ void spool_writer_kick(struct spool_writer *w, bool sync);
 
 struct spool_writer_state {
 	int error;      /* errno of a write or sync that failed: all is dropped until a restart; 0 */
-	bool busy;      /* the thread is at the disk */
+	bool busy;      /* the thread is at the disk, or on its way there */
 	size_t waiting; /* octets that are not written yet */
+	uint32_t kept_from; /* of the last release that was carried out: what was appended before it is synced */
 };
 
 struct spool_writer_state spool_writer_state(struct spool_writer *w);
-/* Forgets the error and what waits. Only while it is not busy. The next segment must be a new one. */
-void spool_writer_restart(struct spool_writer *w);
+/*
+ * Forgets the error, what waits, and releases that waited for it. Only while it is not busy. The next segment must be a
+ * new one.  Segments from `drop_from` on are unlinked before anything is written.
+ */
+void spool_writer_restart(struct spool_writer *w, uint32_t drop_from);
 
 #endif

@@ -303,7 +303,7 @@ static void ppp_change(void *lines, uint64_t session, const struct script_vars *
 				       .local = p->link.local, .remote = p->link.remote, .peer_addr = p->peer_addr,
 				       .vars = *vars };
 	if (priv_client_change_hook(l->priv, &m) < 0)
-		log_error("change-script", "session=%llu hint=\"the root part has too much to do\"",
+		log_error("change-script", "session=%llu hint=\"the root part cannot be asked: too much to do?\"",
 			  (unsigned long long)session);
 }
 

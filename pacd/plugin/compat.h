@@ -277,4 +277,42 @@ static inline bool compat_counters(uint64_t *in_octets, uint64_t *out_octets, ui
 
 #endif
 
+/* --- pppd's database: exported by both, declared by neither, and missing from a pppd that is built without it --- */
+
+struct compat_tdb;
+
+struct compat_tdb_data { /* passed by value, as TDB_DATA is */
+	char *dptr;
+	size_t dsize;
+};
+
+#define COMPAT_WEAK __attribute__((weak))
+
+extern struct compat_tdb *pppdb COMPAT_WEAK;
+extern char db_key[] COMPAT_WEAK; /* of the entry that has all variables */
+extern char **script_env;         /* the octet before each text: it is a key as well */
+int tdb_delete(struct compat_tdb *db, struct compat_tdb_data key) COMPAT_WEAK;
+int tdb_close(struct compat_tdb *db) COMPAT_WEAK;
+
+static inline void compat_delete_key(char *key)
+{
+	tdb_delete(pppdb, (struct compat_tdb_data){ key, strlen(key) });
+}
+
+/*
+ * From now on no variable of scripts is written to that file, which everybody may read; what is there of this pppd
+ * goes, as pppd would take it out itself at its end.  Only multilink has a use for it.
+ */
+static inline void compat_leave_database(void)
+{
+	if (!&pppdb || !pppdb || !&db_key || !&tdb_delete || !&tdb_close || lcp_wantoptions[0].neg_mrru)
+		return;
+	compat_delete_key(db_key);
+	for (char **p = script_env; p && *p; p++)
+		if ((*p)[-1])
+			compat_delete_key(*p);
+	tdb_close(pppdb);
+	pppdb = NULL;
+}
+
 #endif

@@ -16,6 +16,7 @@
 #include "pacd/plugin/compat.h"
 
 #include "common/buf.h"
+#include "pacd/plugin/mppe_bits.h"
 #include "pacd/plugin/plugin.h"
 
 #include <arpa/inet.h>
@@ -26,6 +27,8 @@
 #define PPP_DEFAULT_MRU 1500
 #define IPV4_LEAST_MTU 68    /* the kernel takes IPv4 off an interface that has less */
 #define IPV6_LEAST_MTU 1280  /* and IPv6 */
+
+_Static_assert(MPPE_BITS_40 == MPPE_OPT_40 && MPPE_BITS_128 == MPPE_OPT_128, "mppe_bits.h has pppd's bits");
 
 static struct {
 	bool given;
@@ -135,69 +138,36 @@ static void on_ipv6_up(void *ctx, int arg)
 
 /* --- MPPE --- */
 
-static void demand_mppe(void)
+/* What is not wanted is not allowed: pppd's options use the second one as a scratch variable, and leave bits in it. */
+static void set_mppe(uint8_t bits)
 {
-	ccp_wantoptions[0].mppe = grant.bits;
+	ccp_wantoptions[0].mppe = bits;
+	ccp_allowoptions[0].mppe = bits;
 }
 
 /* CCP must not speak first: once it has asked for something else, its wishes are fixed for this negotiation. */
-static void await_mppe(void)
+static void await_peer(void)
 {
 	ccp_options *want = &ccp_wantoptions[0];
 
-	want->mppe = 0;
 	want->bsd_compress = want->deflate = want->predictor_1 = want->predictor_2 = 0;
-}
-
-static void deny_mppe(void)
-{
-	ccp_wantoptions[0].mppe = 0;
-	ccp_allowoptions[0].mppe = 0;
-}
-
-/* The answer's, or pppd's options'. RFC 2433's keys are good for 128 bits only, as pppd has it. */
-static uint8_t usable_bits(const struct plugin_answer *a, uint8_t method)
-{
-	uint8_t bits = ccp_wantoptions[0].mppe & (MPPE_OPT_40 | MPPE_OPT_128);
-
-	if (!bits)
-		bits = MPPE_OPT_128;
-	if (a->mppe_40 || a->mppe_128)
-		bits = (uint8_t)((a->mppe_40 ? MPPE_OPT_40 : 0) | (a->mppe_128 ? MPPE_OPT_128 : 0));
-	return method == PLUGIN_MSCHAP ? bits & (uint8_t)~MPPE_OPT_40 : bits;
-}
-
-/* NULL where MPPE is possible. */
-static const char *mppe_obstacle(const struct plugin_answer *a)
-{
-	if (!a->has_keys)
-		return "this login has no keys";
-	if (!ccp_protent.enabled_flag)
-		return "the option noccp is set";
-	return grant.bits ? NULL : "not with a key length that this login can have";
 }
 
 static int apply_mppe(struct plugin_answer *a, uint8_t method)
 {
-	const char *obstacle;
+	struct mppe_plan plan = mppe_plan(ccp_wantoptions[0].mppe, a, method, ccp_protent.enabled_flag);
 
-	grant.bits = usable_bits(a, method);
-	grant.mppe = a->mppe;
-	obstacle = mppe_obstacle(a);
-	if (a->mppe == PLUGIN_MPPE_REQUIRE && obstacle) {
-		compat_error("pacd.so: MPPE is required, but %s", obstacle);
+	if (plan.refuse) {
+		compat_error("pacd.so: MPPE is required, but %s", plan.refuse);
 		return -1;
 	}
-	if (obstacle)
-		grant.mppe = PLUGIN_MPPE_DENY;
-	else if (a->mppe != PLUGIN_MPPE_DENY)
+	grant.bits = plan.bits;
+	grant.mppe = plan.policy;
+	if (plan.policy != PLUGIN_MPPE_DENY)
 		compat_mppe_keys(a->send_key, a->recv_key);
-	if (grant.mppe == PLUGIN_MPPE_REQUIRE)
-		demand_mppe();
-	else if (grant.mppe == PLUGIN_MPPE_ALLOW)
-		await_mppe();
-	else
-		deny_mppe();
+	if (plan.policy == PLUGIN_MPPE_ALLOW)
+		await_peer();
+	set_mppe(plan.want);
 	return 0;
 }
 
@@ -265,7 +235,7 @@ void grant_snoop(const uint8_t *packet, size_t len)
 		return;
 	rbuf_init(&options, p, length - 4u);
 	if (asked_bits(&options) & grant.bits)
-		demand_mppe();
+		set_mppe(grant.bits);
 }
 
 uint8_t grant_mppe_bits(void)

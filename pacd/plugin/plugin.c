@@ -157,6 +157,7 @@ static void on_phase(void *ctx, int arg)
 
 	(void)ctx;
 	silence_syslog(); /* the debug option sets the mask after plugin_init() */
+	compat_leave_database(); /* pppd opens it after plugin_init() */
 	plugin_send(&m);
 }
 

@@ -192,6 +192,13 @@ static void shield_scripts(void)
 	compat_forget_sigterm();
 }
 
+/* pppd closes LCP by itself where MPPE goes away from under a link that demands it, and calls that an ordinary end. */
+static void note_lost_encryption(void)
+{
+	if (session.up && !session.peer_ended && !compat_status() && !grant_kept())
+		compat_set_status(EXIT_NEGOTIATION);
+}
+
 /* LCP is down after the peer had authenticated. Comes before IPCP goes down, while the interface is there. */
 static void on_link_down(void *ctx, int arg)
 {
@@ -204,6 +211,7 @@ static void on_link_down(void *ctx, int arg)
 	if (session.over)
 		return;
 	session.over = true;
+	note_lost_encryption();
 	m.down.status = compat_status() & 0xff;
 	m.down.peer_ended = session.peer_ended;
 	if (session.up) {

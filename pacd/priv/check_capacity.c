@@ -9,6 +9,7 @@
 #include "pacd/priv/check.h"
 
 #include "pacd/priv/pppd.h"
+#include "pacd/proto/radius_health.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -21,7 +22,6 @@
 #define PIDS_SPARE 256       /* scripts, main, and what the machine still starts */
 #define FILES_PER_PPPD 3     /* of main: pty, plugin's socket, log */
 #define FILES_PER_WORKER 4   /* of main: raw socket, epoll, event */
-#define FILES_PER_IDS 256    /* of main: a socket for so many requests to a RADIUS server */
 #define FILES_SPARE 256      /* of main: netlink, pacctl, what the listeners keep free, and what comes and goes */
 
 long long check_number(const char *file)
@@ -109,14 +109,14 @@ static void check_cgroup(const struct conf *c, unsigned live, struct conf_errors
 				c->max_channels, max, need);
 }
 
-/* For logins and for accounting; one socket more while the ids of others rest. */
+/* For logins and for accounting. */
 static unsigned long radius_files(const struct conf_radius *r)
 {
-	unsigned long sockets = 0;
+	unsigned long servers = 0;
 
 	for (size_t i = 0; i < r->nservers; i++)
-		sockets += (r->servers[i].port ? 1 : 0) + (r->servers[i].acct_port ? 1 : 0);
-	return sockets * ((r->outstanding + FILES_PER_IDS - 1) / FILES_PER_IDS + 1) + r->das.nlisten;
+		servers += (r->servers[i].port ? 1 : 0) + (r->servers[i].acct_port ? 1 : 0);
+	return servers * radius_health_sockets(r->outstanding) + r->das.nlisten;
 }
 
 unsigned long check_files_needed(const struct conf *c)

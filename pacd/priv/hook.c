@@ -37,6 +37,7 @@ struct hook {
 	pid_t pid;
 	struct mono until;
 	bool killed;
+	bool ended; /* killed since its link is gone */
 	struct change *change; /* owned; NULL: it is the down script */
 };
 
@@ -276,14 +277,6 @@ int hooks_change(struct hooks *h, const char *script, const struct priv_change_h
 			     &h->nchanging);
 }
 
-void hooks_forget(struct hooks *h, uint64_t token)
-{
-	struct hook *k = find_change(&h->changing, token);
-
-	if (k)
-		drop(k, &h->nchanging);
-}
-
 /* --- whose turn it is --- */
 
 /* The down scripts go first: their addresses may have gone to somebody else already. */
@@ -324,7 +317,9 @@ static void start_next(struct hooks *h)
 
 static void log_end(const struct hook *k, int status)
 {
-	if (WIFSIGNALED(status))
+	if (k->ended)
+		log_info(event_of(k), "interface=ppp%u pid=%d killed=ended", k->link.unit, (int)k->pid);
+	else if (WIFSIGNALED(status))
 		log_warn(event_of(k), "interface=ppp%u pid=%d signal=%d timeout=%s", k->link.unit, (int)k->pid,
 			 WTERMSIG(status), k->killed ? "yes" : "no");
 	else if (WEXITSTATUS(status))
@@ -353,6 +348,18 @@ static void kill_group(struct hook *k)
 	k->killed = true;
 	if (kill(-k->pid, SIGKILL) < 0)
 		kill(k->pid, SIGKILL); /* not that far yet */
+}
+
+void hooks_forget(struct hooks *h, uint64_t token)
+{
+	struct hook *waits = find_change(&h->changing, token), *runs = find_change(&h->running, token);
+
+	if (waits)
+		drop(waits, &h->nchanging);
+	if (!runs || runs->killed)
+		return;
+	kill_group(runs);
+	runs->ended = true;
 }
 
 struct mono hooks_due(struct hooks *h, struct mono now)

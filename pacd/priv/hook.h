@@ -40,7 +40,10 @@ int hooks_run(struct hooks *h, const struct priv_down_hook *m, bool ipparam);
  * one waits for it, and takes the place of one that waits already.
  */
 int hooks_change(struct hooks *h, const char *script, const struct priv_change_hook *m, bool ipparam);
-/* The token's pppd has ended: a change script that waits for it would find another link under that name. */
+/*
+ * The token's pppd has ended, and another link may have its interface's name: a change script that waits for it is
+ * dropped, and one that runs is killed, with what it started.
+ */
 void hooks_forget(struct hooks *h, uint64_t token);
 /* The child with that pid was reaped. False when it is none of them. */
 bool hooks_reaped(struct hooks *h, pid_t pid, int status);

@@ -38,6 +38,8 @@ struct pppd {
 	struct list node;
 	uint64_t token;
 	pid_t pid;
+	bool named;            /* the link is known, and not only the caller */
+	struct pppd_link link;
 };
 
 /* All that is made for one pppd before it is there; -1: not open. */
@@ -226,6 +228,7 @@ int pppd_start(struct pppd_table *t, const struct conf *c, uint64_t token, uint3
 		free(p);
 		return -ENOMEM;
 	}
+	p->link.peer_addr = peer_addr;
 	r = set_open(&s);
 	r = r < 0 ? r : launch(&s, &a, &p->pid);
 	/* The second table only speeds reaping up; what it lacks for want of memory is found in the list. */
@@ -253,6 +256,19 @@ void pppd_signal(const struct pppd_table *t, uint64_t token, int signal)
 bool pppd_lives(const struct pppd_table *t, uint64_t token)
 {
 	return find(t, token) != NULL;
+}
+
+bool pppd_has_link(struct pppd_table *t, uint64_t token, const struct pppd_link *link)
+{
+	struct pppd *p = find(t, token);
+
+	if (!p || p->link.peer_addr != link->peer_addr)
+		return false;
+	if (!p->named) {
+		p->named = true;
+		p->link = *link;
+	}
+	return p->link.unit == link->unit && p->link.local == link->local && p->link.remote == link->remote;
 }
 
 void pppd_signal_all(const struct pppd_table *t, int signal)

@@ -22,6 +22,12 @@ struct pppd_ends {
 	pid_t pid;
 };
 
+/* Where a pppd's link is said to be.  Addresses in host order. */
+struct pppd_link {
+	uint32_t unit; /* of the interface: pppN */
+	uint32_t local, remote, peer_addr;
+};
+
 void pppd_init(struct pppd_table *t);
 void pppd_clear(struct pppd_table *t); /* forgets them; signals nobody */
 /*
@@ -33,6 +39,11 @@ int pppd_start(struct pppd_table *t, const struct conf *c, uint64_t token, uint3
 void pppd_signal(const struct pppd_table *t, uint64_t token, int signal);
 /* It was started and is not reaped yet. */
 bool pppd_lives(const struct pppd_table *t, uint64_t token);
+/*
+ * Whether that is its link.  The first one that is named with the caller's address of pppd_start() is it from then on,
+ * and no other one is; false as well for a token that nobody has.
+ */
+bool pppd_has_link(struct pppd_table *t, uint64_t token, const struct pppd_link *link);
 void pppd_signal_all(const struct pppd_table *t, int signal);
 /* The child with that pid was reaped: its token, and it is forgotten. False when it is none of them. */
 bool pppd_reaped(struct pppd_table *t, pid_t pid, uint64_t *token);

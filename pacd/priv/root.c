@@ -188,9 +188,13 @@ static void down_hook(struct root *r, const struct priv_down_hook *m)
 	say_hook("down-hook", m->unit, r->hooks.script, hooks_run(&r->hooks, m, with_ipparam(r)));
 }
 
-/* The pppd may have ended, or the configuration changed, while it was on its way. */
+/*
+ * The pppd may have ended, or the configuration changed, while it was on its way.  A main that was taken over may run
+ * the script with the one name and the addresses that it gave a pppd first, and not for all the links of the machine.
+ */
 static void change_hook(struct root *r, const struct priv_change_hook *m)
 {
+	const struct pppd_link link = { m->unit, m->local, m->remote, m->peer_addr };
 	const struct conf *c = root_conf_find(r, m->generation);
 	const char *script = c ? c->ppp.change_script : NULL, *why = NULL;
 
@@ -200,6 +204,8 @@ static void change_hook(struct root *r, const struct priv_change_hook *m)
 		why = "unset";
 	else if (!pppd_lives(&r->pppds, m->token))
 		why = "ended";
+	else if (!pppd_has_link(&r->pppds, m->token, &link))
+		why = "other-link";
 	if (why)
 		log_warn("change-hook", "interface=ppp%u refused=%s", m->unit, why);
 	else

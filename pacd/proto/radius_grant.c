@@ -255,6 +255,18 @@ static int take_tunnel(struct decoding *d, const struct rule *rule, const struct
 	return radius_tunnel_take(d->g, a, d->h);
 }
 
+/* RFC 2865 has 0+ of them; which one is meant is for who knows the filters (RFC 5080 section 2.4). */
+static int take_filter(struct decoding *d, const struct rule *rule, const struct radius_attribute *a)
+{
+	struct radius_grant *g = d->g;
+
+	if (!g->filter[0])
+		return take_text(d, rule, a);
+	if (g->nmore_filters < RADIUS_FILTERS && a->len)
+		radius_text_keep(g->more_filters[g->nmore_filters++], a->value, a->len);
+	return 0;
+}
+
 /* --- RFC 2548 --- */
 
 static int take_error(struct decoding *d, const struct rule *rule, const struct radius_attribute *a)
@@ -331,7 +343,7 @@ static const struct rule standard[] = {
 	[RADIUS_FRAMED_IP_ADDRESS] = FIXED(4, take_address, address, RADIUS_GIVEN_ADDRESS),
 	[RADIUS_FRAMED_IP_NETMASK] = FIXED(4, take_netmask, netmask, RADIUS_GIVEN_NETMASK),
 	[10] = OCTETS(4, 4, ACCEPT, take_routing), /* Framed-Routing */
-	[RADIUS_FILTER_ID] = TEXT(filter, RADIUS_GIVEN_FILTER),
+	[RADIUS_FILTER_ID] = { 0, RADIUS_VALUE_MAX, ACCEPT, take_filter, AT(filter), RADIUS_GIVEN_FILTER },
 	[RADIUS_FRAMED_MTU] = FIXED(4, take_mtu, mtu, RADIUS_GIVEN_MTU),
 	[RADIUS_FRAMED_COMPRESSION] = NUMBER(ACCEPT, compression, RADIUS_GIVEN_COMPRESSION),
 	[RADIUS_REPLY_MESSAGE] = OCTETS(0, RADIUS_VALUE_MAX, ANY, take_message),

@@ -13,6 +13,7 @@
 #define RADIUS_CLASS_MAX 2048 /* octets of all Class attributes, encoded */
 #define RADIUS_ROUTES 32
 #define RADIUS_PREFIXES 4
+#define RADIUS_FILTERS 3
 #define RADIUS_TUNNELS 16
 
 #define RADIUS_ADDRESS_USER 0xffffffffu /* Framed-IP-Address: the user chooses */
@@ -76,6 +77,8 @@ struct radius_grant {
 	uint32_t service, protocol, address, netmask, mtu, compression;
 	uint32_t session_timeout, idle_timeout, termination, port_limit, interim;
 	char filter[RADIUS_TEXT], pool[RADIUS_TEXT], rate_limit[RADIUS_TEXT]; /* a NUL inside ends the text */
+	char more_filters[RADIUS_FILTERS][RADIUS_TEXT]; /* Filter-Ids after the first one; what is over is left out */
+	unsigned nmore_filters;
 	char user_name[RADIUS_TEXT]; /* User-Name of the Accept: for accounting */
 	uint32_t rate_up, rate_down; /* bit/s */
 	uint32_t dns[2], wins[2];    /* host order; 0: not given */

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define RESTING_MAX 128 /* sockets whose identifiers all rest: a thousand cancelled requests a second, and more */
+
 /* --- up, suspect, dead --- */
 
 bool radius_health_answered(struct radius_health *h, struct mono now)
@@ -51,19 +53,19 @@ bool radius_health_failed(struct radius_health *h, const struct radius_health_ru
 	return true;
 }
 
-static bool trial_due(const struct radius_health *h, const struct radius_health_rules *rules, struct mono now)
+static bool trial_due(const struct radius_health *h, struct mono now)
 {
-	return h->state == RADIUS_HEALTH_DEAD && !rules->probed && !h->trial && mono_reached(h->dead_until, now);
+	return h->state == RADIUS_HEALTH_DEAD && !h->trial && mono_reached(h->dead_until, now);
 }
 
-bool radius_health_usable(const struct radius_health *h, const struct radius_health_rules *rules, struct mono now)
+bool radius_health_usable(const struct radius_health *h, struct mono now)
 {
-	return h->state != RADIUS_HEALTH_DEAD || trial_due(h, rules, now);
+	return h->state != RADIUS_HEALTH_DEAD || trial_due(h, now);
 }
 
-bool radius_health_try(struct radius_health *h, const struct radius_health_rules *rules, struct mono now)
+bool radius_health_try(struct radius_health *h, struct mono now)
 {
-	if (!trial_due(h, rules, now))
+	if (!trial_due(h, now))
 		return false;
 	h->trial = true;
 	return true;
@@ -78,7 +80,7 @@ void radius_health_trial_over(struct radius_health *h)
 
 static bool usable(const struct radius_health_choice *c, struct mono now)
 {
-	return !c->tried && radius_health_usable(c->health, c->rules, now);
+	return !c->tried && radius_health_usable(c->health, now);
 }
 
 /* Is `a` to be taken where `b` is the best so far? Between equals the first one seen stays. */
@@ -167,6 +169,15 @@ int64_t radius_health_share_us(int64_t left_us, size_t others, int64_t timeout_m
 int64_t radius_health_probe_us(uint32_t random)
 {
 	return spread_us(RADIUS_HEALTH_PROBE_MS * 1000LL, RADIUS_HEALTH_PROBE_SPREAD_MS * 1000LL, random);
+}
+
+/* --- sockets --- */
+
+unsigned radius_health_sockets(unsigned outstanding)
+{
+	unsigned needed = outstanding ? (outstanding - 1) / RADIUS_IDS + 1 : 1;
+
+	return needed + (needed < RESTING_MAX ? needed : RESTING_MAX);
 }
 
 /* --- how long answers take --- */

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#define RADIUS_IDS 256 /* requests that one socket can have outstanding (RFC 2865 section 3) */
 #define RADIUS_HEALTH_SAMPLES 128
 #define RADIUS_HEALTH_WAIT_MAX_MS 16000 /* MRT */
 #define RADIUS_HEALTH_PROBE_MS 30000    /* Tw of RFC 3539 */
@@ -21,7 +22,6 @@ enum radius_health_state { RADIUS_HEALTH_UP, RADIUS_HEALTH_SUSPECT, RADIUS_HEALT
 struct radius_health_rules {
 	unsigned max_fail; /* requests in a row without any answer that make a server dead; 0: never */
 	unsigned dead_s;
-	bool probed; /* Status-Server brings it back, not a request of somebody's */
 };
 
 struct radius_health {
@@ -42,10 +42,10 @@ bool radius_health_answered(struct radius_health *h, struct mono now);
  */
 bool radius_health_failed(struct radius_health *h, const struct radius_health_rules *rules, struct mono since,
 			  bool trial, struct mono now);
-/* Not dead, or its dead time is over and the trial has not begun. */
-bool radius_health_usable(const struct radius_health *h, const struct radius_health_rules *rules, struct mono now);
+/* Not dead, or its dead time is over and the trial has not begun; Status-Server may bring it back before that. */
+bool radius_health_usable(const struct radius_health *h, struct mono now);
 /* A request goes there: true when it is the trial, whose end is told by one of the two above or trial_over(). */
-bool radius_health_try(struct radius_health *h, const struct radius_health_rules *rules, struct mono now);
+bool radius_health_try(struct radius_health *h, struct mono now);
 /* The trial was cancelled: the next request is one. */
 void radius_health_trial_over(struct radius_health *h);
 
@@ -53,7 +53,6 @@ void radius_health_trial_over(struct radius_health *h);
 
 struct radius_health_choice {
 	const struct radius_health *health;
-	const struct radius_health_rules *rules;
 	unsigned priority; /* lowest first */
 	bool tried;        /* not again in this exchange */
 	bool full;         /* an equal one with room comes first */
@@ -80,6 +79,14 @@ int64_t radius_health_span_us(int64_t timeout_ms, unsigned retries);
 int64_t radius_health_share_us(int64_t left_us, size_t others, int64_t timeout_ms);
 /* Until the next Status-Server: 30 s +-2 s. */
 int64_t radius_health_probe_us(uint32_t random);
+
+/* --- sockets --- */
+
+/*
+ * The most that `outstanding` requests to one server may take: as many again as their identifiers need, at most 128,
+ * because those of what was cancelled rest and take room, too.  Main's client and the budget of descriptors go by it.
+ */
+unsigned radius_health_sockets(unsigned outstanding);
 
 /* --- how long answers take --- */
 

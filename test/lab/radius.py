@@ -1,10 +1,10 @@
-"""FreeRADIUS as conf/freeradius/README sets it up, a server that lies, and what pacd is told of them."""
+"""FreeRADIUS as conf/freeradius/README sets it up, a scripted server, and what pacd is told of them."""
 
 import hashlib
 import hmac
+import os
 import pathlib
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -110,7 +110,8 @@ class FreeRadius:
         main = self.folder / "radiusd.conf"
         text = re.sub(r"(?m)^(raddbdir = ).*$", rf"\g<1>{self.folder}", main.read_text())
         main.write_text(re.sub(r"(?m)^(logdir = ).*$", rf"\g<1>{self.folder}/log", text))
-        lab.run("install", "-d", "-o", "freerad", "-g", "freerad", self.folder / "log")
+        for folder in ("log", "log/radacct", "log/radacct/pacd"):  # two requests at once may not make one each
+            lab.run("install", "-d", "-o", "freerad", "-g", "freerad", self.folder / folder)
         self.follow(1, 2, 3, 4)
         self.secret = re.search(r'secret = "(.*)"', (self.folder / "sites-available/pacd").read_text())[1]
         with open(self.folder / "mods-config/pacd/users", "a") as users:
@@ -130,9 +131,11 @@ class FreeRadius:
         return done.stdout + done.stderr
 
     def start(self):
+        """PACD_RADIUSD: more options for freeradius, as -xx."""
         log = self.folder / "log/radius.log"
         log.unlink(missing_ok=True)
-        self.process = self.host.popen("freeradius", "-f", "-d", self.folder, stdin=subprocess.DEVNULL,
+        more = os.environ.get("PACD_RADIUSD", "").split()
+        self.process = self.host.popen("freeradius", "-f", *more, "-d", self.folder, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         lab.wait_for(lambda: self.process.poll() is not None or "Ready to process" in self.log(), "FreeRADIUS serves")
         assert self.process.poll() is None, self.log()
@@ -236,7 +239,7 @@ def settings(folder, *servers, acct="", nas="10.20.0.1", **radius):
 
 
 def servers(pacd, role="auth"):
-    """`show radius`: {address: its record}."""
+    """`show radius`: {address: its record}; an IPv6 address is in brackets."""
     return {r["name"].rsplit(":", 1)[0]: r for r in pacd.ctl("show", "radius") if r["role"] == role}
 
 
@@ -293,13 +296,13 @@ class Request:
         return head + answer + body
 
 
-class Liar:
+class Scripted:
     """A server that answers each request with the packets that answer(request) returns."""
 
     def __init__(self, host, address, secret, answer, port=1812):
         self.secret, self.answer, self.requests = secret, answer, []
         with host.inside():
-            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((address, port))
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()

@@ -42,12 +42,17 @@ def session(pacd, user):
     return next(s for s in pacd.sessions() if s["user"] == user)
 
 
+def counted(pacd, *names):
+    counts = pacd.ctl("show", "accounting")
+    return tuple(counts[f"das_{name}"] for name in names)
+
+
 def now():
     return f"Event-Timestamp = {int(time.time())}"
 
 
 def test_disconnect(isp, freeradius, pacd, dial):
-    """By name, by session id, by address: gone, with cause 6, once the ACK is there; who is not there; a wrong secret."""
+    """By name, by session id, by address: gone, with cause 6; who is not there, and other refusals; a wrong secret."""
     callers = callers_of(dial, isp[1], ["plain", "classy", "any", "open"])
     for caller in callers.values():
         caller.wait_up()
@@ -79,8 +84,7 @@ def test_disconnect(isp, freeradius, pacd, dial):
         assert end["Acct-Terminate-Cause"] == "Admin-Reset"
     lab.wait_for(lambda: [s["user"] for s in pacd.sessions()] == ["open"], "only one is left")
     assert pacd.logged("call-down", user='"plain"', reason="admin")
-    counts = pacd.ctl("show", "accounting")
-    assert counts["das_disconnect_requests"] == 8 and counts["das_disconnect_acks"] == 3 and counts["das_disconnect_naks"] == 5, counts
+    assert counted(pacd, "disconnect_requests", "disconnect_acks", "disconnect_naks") == (8, 3, 5)
 
 
 def test_change(isp, freeradius, pacd, dial, changed):
@@ -88,8 +92,9 @@ def test_change(isp, freeradius, pacd, dial, changed):
     Session-Timeout that is over already ends the session with cause 5 (RAD-87)."""
     plain = callers_of(dial, isp[1], ["plain"])["plain"]
     plain.wait_up()
-    said = freeradius.radclient("coa", "User-Name = plain, Filter-Id = students, WISPr-Bandwidth-Max-Up = 1000000, "
-                                       "WISPr-Bandwidth-Max-Down = 8000000, Session-Timeout = 7200, Class = blue", SECRET)
+    change = ("Filter-Id = students, WISPr-Bandwidth-Max-Up = 1000000, WISPr-Bandwidth-Max-Down = 8000000, "
+              "Session-Timeout = 7200, Class = blue")
+    said = freeradius.radclient("coa", f"User-Name = plain, {change}", SECRET)
     assert "Received CoA-ACK" in said
     (line,) = lab.wait_for(changed, "the change script has run")
     ifname = session(pacd, "plain")["interface"]
@@ -146,7 +151,6 @@ def test_replay(isp, freeradius, pacd, dial, changed):
     sock.send(asked)
     assert sock.recv(4096) == answer
     lab.wait_for(changed, "the change script has run")
-    counts = pacd.ctl("show", "accounting")
-    assert (counts["das_coa_requests"], counts["das_coa_acks"], counts["das_repeated"], counts["das_dropped_replay"]) == (1, 1, 1, 1), counts
+    assert counted(pacd, "coa_requests", "coa_acks", "repeated", "dropped_replay") == (1, 1, 1, 1)
     assert len(changed()) == 1
     sock.close()

@@ -5,6 +5,9 @@ RAD-10 to -13, -27, -50 to -56, -100 to -108.
 
 import hashlib
 import hmac
+import ipaddress
+import json
+import os
 import struct
 import threading
 import time
@@ -18,11 +21,12 @@ from test_faults import STUB
 from test_radius_users import callers_of
 
 LOGINS = 200
-LOGIN = rb"""#!/bin/sh
-# In pppd's place: says to pacd what its plugin says when plain has given a password with PAP, and holds the line.
+LOGIN = r"""#!/bin/sh
+# In pppd's place: says to pacd what its plugin says when plain has given a password with PAP, once there is a go.
 printf '\001\002\0052.4.9' >&3
-printf '\003\001\001\005plain\000\007secret1' >&3
-exec cat >/dev/null
+: <{go}
+printf '\003\001\001\005plain\000\007{password}' >&3
+while read -r line; do :; done
 """
 
 
@@ -44,15 +48,18 @@ def two(isp, net, freeradius, other_server):
     server.reach("10.20.1.12")
     other_server.forget()
     yield server, client, freeradius, other_server
-    freeradius.thaw()
+    for one in (freeradius, other_server):
+        if one.process.poll() is None:
+            one.thaw()
     other_server.host.ip("link", "del", dev)
+    print(f"--- {other_server.folder}\n{other_server.log()[-3000:]}\n{other_server.text('requests')[-6000:]}")
 
 
-def both(folder, a, b, dead_time="10", **more):
+def both(folder, a, b, **more):
     texts = [radius.server_text(s.address, s.secret, timeout="0.5", retries="1", priority=str(i))
              for i, s in enumerate((a, b))]
     return {"ppp.auth": ALL, "ppp.mppe": '"allow"',
-            **radius.settings(folder, *texts, max_fail="1", dead_time=dead_time, **more)}
+            **radius.settings(folder, *texts, **{"max_fail": "1", "dead_time": "600", **more})}
 
 
 def by(pacd, event="login"):
@@ -61,18 +68,19 @@ def by(pacd, event="login"):
 
 
 def test_failover(two, start, dial, folder):
-    """RAD-100 to -106: silence moves on, a Reject does not; passwords and keys are right with the other secret; a dead
-    server is left alone, its late answer ignored, and it is asked again when its time is over."""
+    """RAD-100 to -103: silence in the middle of a login moves on, a Reject does not; passwords and keys are right with
+    the other server's secret; accounting goes on there, too."""
     server, client, a, b = two
     pacd = start(server, **both(folder, a, b))
-    callers_of(dial, client, ["plain"])["plain"].wait_up()
-    callers_of(dial, client, ["closed"])["closed"].wait_end()
+    first = callers_of(dial, client, ["plain", "closed"])
+    first["plain"].wait_up()
+    first["closed"].wait_end()
     assert by(pacd) == by(pacd, "login-failed") == [a.address]
     assert not b.requests(), "a Reject is final"
 
     a.freeze()
     moved = callers_of(dial, client, ["any"])["any"]
-    keyed = callers_of(dial, client, ["open"], options=lab.MPPE)["open"]
+    keyed = callers_of(dial, client, ["open"], options=(*ONLY["mschapv2"], *lab.MPPE))["open"]
     for caller in (moved, keyed):
         caller.wait_up()
         caller.reach()
@@ -81,27 +89,54 @@ def test_failover(two, start, dial, folder):
     assert sorted(s["mppe_bits"] for s in pacd.sessions()) == [0, 0, 128]
     state = radius.servers(pacd)[a.address]
     assert state["state"] == "dead" and state["timeouts"] >= 1 and state["dead_for_s"] > 0
-    asked = state["requests"]
-    callers_of(dial, client, ["classy"])["classy"].wait_up()
-    assert by(pacd)[3:] == [b.address]
-    assert radius.servers(pacd)[a.address]["requests"] == asked, "it is skipped"
-
     a.thaw()
-    lab.wait_for(lambda: radius.servers(pacd)[a.address]["dead_for_s"] == 0, "its time is over")
-    assert len(pacd.sessions()) == 4, "what it said late changed nothing"
-    callers_of(dial, client, ["rich"])["rich"].wait_up()
-    assert by(pacd)[4:] == [a.address]
+    pacd.pacctl("disconnect", "user", "plain")
+    first["plain"].wait_end()
+    for user in ("plain", "any", "open"):
+        lab.wait_for(lambda: [r for s in (a, b) for r in s.records(User_Name=user, Acct_Status_Type="Start")],
+                     f"the Start of {user} is at one of them")
+    lab.wait_for(lambda: [r for s in (a, b) for r in s.records(User_Name="plain", Acct_Status_Type="Stop")],
+                 "the Stop, too")
+    lab.wait_for(lambda: len(pacd.sessions()) == 2, "it is gone")
+    assert by(pacd)[1:] == [b.address] * 2, "what A said late changed nothing"
+
+
+def probe(pacd, user="plain"):
+    """A login without a call: who decided what, and how long that took."""
+    since = time.monotonic()
+    done = pacd.host.run(lab.PACCTL, "--socket", pacd.socket, "--json", "test", "radius", user,
+                         input=radius.PASSWORD + "\n", check=False)
+    answer = json.loads(done.stdout)
+    return answer["verdict"], (answer["server"] or "").split(":")[0], time.monotonic() - since
+
+
+def test_dead_and_back(two, start, folder):
+    """RAD-101, -104 to -106: a dead server is left alone, is asked again when its time is over, and has its priority
+    back; a closed port moves on at once; when all are silent that is said within the bound."""
+    server, _, a, b = two
+    pacd = start(server, **STUB, **radius.settings(
+        folder, *[radius.server_text(s.address, s.secret, timeout="0.5", retries="1", priority=str(i))
+                  for i, s in enumerate((a, b))], max_fail="1", dead_time="5", total="4"))
+    assert probe(pacd)[:2] == ("accept", a.address)
+    assert probe(pacd, "closed")[:2] == ("reject", a.address)
+    a.freeze()
+    assert probe(pacd)[:2] == ("accept", b.address)
+    asked = radius.servers(pacd)[a.address]
+    assert asked["state"] == "dead"
+    assert probe(pacd)[:2] == ("accept", b.address)
+    now = radius.servers(pacd)[a.address]
+    assert now["requests"] == asked["requests"] or not now["dead_for_s"], "it is skipped"
+    a.thaw()
+    lab.wait_for(lambda: not radius.servers(pacd)[a.address]["dead_for_s"], "its time is over")
+    assert probe(pacd)[:2] == ("accept", a.address)
     assert radius.servers(pacd)[a.address]["state"] == "up"
+
     a.kill()
-    callers_of(dial, client, ["lost"])["lost"].wait_up()
-    assert by(pacd)[5:] == [b.address]
-    ids = {s["session_id"] for s in pacd.sessions()}
-    assert len(ids) == 6
-
-    def started():
-        return {r["Acct-Session-Id"] for s in (a, b) for r in s.records(Acct_Status_Type="Start")}
-
-    lab.wait_for(lambda: ids <= started(), "each session has its Start at one of them", 90)
+    lab.wait_for(lambda: probe(pacd)[:2] == ("accept", b.address), "the other one is asked")
+    b.freeze()
+    verdict, _, seconds = probe(pacd)
+    assert verdict == "no-answer" and seconds < 6
+    b.thaw()
 
 
 def test_call_check(isp, freeradius, start, folder):
@@ -163,8 +198,8 @@ def test_lies(isp, radius_host, start, dial, folder):
                 right[:-1],
                 right]
 
-    liar = radius.Liar(radius_host, "10.20.0.11", secret, answer, port=2812)
-    text = radius.server_text("10.20.0.11", secret, port="2812", acct_port="0", timeout="20")
+    liar = radius.Scripted(radius_host, "10.20.0.11", secret, answer, port=2812)
+    text = radius.server_text("10.20.0.11", secret, port="2812", acct_port="0", timeout="15")
     pacd = start(server, ppp__auth=ALL, ppp__mppe='"allow"', **radius.settings(folder, text))
     caller = callers_of(dial, client, ["plain"])["plain"]
     caller.wait_up()
@@ -193,40 +228,79 @@ def test_lies(isp, radius_host, start, dial, folder):
     liar.close()
 
 
+def test_ipv6_server(isp, radius_host, start, folder):
+    """A server that has an IPv6 address; the request tells ours, too (RAD-01)."""
+    server, _ = isp
+    secret, address = "of-the-scripted-server", "2001:db8:20::11"
+    dev = radius_host.interfaces()[-1]
+    radius_host.ip("addr", "add", f"{address}/64", "dev", dev, "nodad")
+    server.ip("addr", "add", "2001:db8:20::1/64", "dev", "v1a", "nodad")
+
+    def answer(request):
+        right = request.password() == radius.PASSWORD.encode()
+        return [request.reply(radius.ACCEPT if right else radius.REJECT, radius.attribute(18, b"said over IPv6"))]
+
+    scripted = radius.Scripted(radius_host, address, secret, answer, port=2812)
+    text = radius.server_text(address, secret, port="2812", acct_port="0")
+    pacd = start(server, **STUB, **radius.settings(folder, text, nas_ipv6_address='"2001:db8:20::1"'))
+    for password, code in ((radius.PASSWORD, 0), ("wrong", 5)):
+        done = server.run(lab.PACCTL, "--socket", pacd.socket, "test", "radius", "plain", input=password + "\n",
+                          check=False)
+        assert done.returncode == code and "said over IPv6" in done.stdout, done.stdout + done.stderr
+    seen = radius.servers(pacd)[f"[{address}]"]
+    assert (seen["accepts"], seen["rejects"], seen["dropped"]) == (1, 1, 0), seen
+    assert ipaddress.ip_address(scripted.requests[0].get(95)) == ipaddress.ip_address("2001:db8:20::1")
+    scripted.close()
+
+
+class Echo:
+    """Asks for an echo again and again, on a connection of its own; answered: the seconds that each answer took."""
+
+    def __init__(self, pns):
+        self.pns, self.answered, self.done = pns, [], threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.done.wait(0.05):
+            since = time.monotonic()
+            self.pns.send(pptp.echo(len(self.answered)))
+            self.pns.expect(pptp.ECHO_RP)
+            self.answered.append(time.monotonic() - since)
+
+    def stop(self):
+        self.done.set()
+        self.thread.join(30)
+        return self.answered
+
+
 def test_load(two, start, folder):
     """RAD-107, TIM-07: 200 logins at once while the first server is silent: all are let in by the second one within the
     transport's bound, and an echo of somebody else's connection is answered in under a second meanwhile."""
     server, client, a, b = two
-    stub = folder / "login"
-    stub.write_bytes(LOGIN)
+    stub, go = folder / "login", folder / "go"
+    os.mkfifo(go)
+    stub.write_text(LOGIN.format(go=go, password=radius.PASSWORD))
     stub.chmod(0o755)
     limits = "{ call_rate_per_peer = 0; calls_per_peer = 0; calls_per_connection = 0; }"
-    conf = both(folder, a, b, dead_time="600", acct="enabled = false;")
+    conf = both(folder, a, b, acct="enabled = false;")
     pacd = start(server, **{**conf, **STUB, "ppp.pppd": f'"{stub}"', "max_channels": str(LOGINS + 10),
-                            "log": '{ target = "stderr"; level = "info"; }', "limits": limits})
-    a.freeze()
-    echoes = pptp.connect(client, "192.0.2.1").establish()
-    answered, done = [], threading.Event()
-
-    def echo():
-        while not done.wait(0.1):
-            since = time.monotonic()
-            echoes.send(pptp.echo(len(answered)))
-            echoes.expect(pptp.ECHO_RP)
-            answered.append(time.monotonic() - since)
-
-    thread = threading.Thread(target=echo, daemon=True)
-    thread.start()
+                            "limits": limits})
     pns = pptp.connect(client, "192.0.2.1").establish()
     pns.send(*(pptp.ocrq(i + 1) for i in range(LOGINS)))
     for _ in range(LOGINS):
         assert pns.expect(pptp.OCRP)[4] == 1
+    lab.wait_for(lambda: pacd.log().count(" pppd=2.4.9") >= LOGINS, "all stand there and wait")
+
+    a.freeze()
+    echo = Echo(pptp.connect(client, "192.0.2.1").establish())
     since = time.monotonic()
-    lab.wait_for(lambda: len(by(pacd)) >= LOGINS or pacd.logged("login-failed"), lambda: f"{len(by(pacd))} logins")
+    with open(go, "w"):
+        lab.wait_for(lambda: pacd.log().count(" login ") >= LOGINS or pacd.logged("login-failed"),
+                     lambda: f"{len(by(pacd))} logins")
     took = time.monotonic() - since
-    done.set()
-    thread.join(30)
-    print(f"logins within {took:.1f} s of the last answered call, {len(answered)} echoes, worst {max(answered):.3f} s")
+    answered = echo.stop()
+    print(f"{LOGINS} logins in {took:.1f} s, {len(answered)} echoes, worst {max(answered):.3f} s")
     assert not pacd.logged("login-failed")
     assert by(pacd) == [b.address] * LOGINS
     assert took < 20, "the bound (radius.total)"

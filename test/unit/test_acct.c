@@ -176,26 +176,6 @@ START_TEST(delay_of_each_server)
 }
 END_TEST
 
-/* A record that the server does not like keeps no other one from it. */
-START_TEST(poison)
-{
-	char id[RADIUS_SESSION_ID];
-
-	add(RADIUS_ACCT_STOP, "bad");
-	for (unsigned i = 0; i < 20; i++) {
-		skip_ms(30000);
-		if (nexchanges)
-			answer(0, -ETIMEDOUT);
-		ck_assert(!accounting->down);
-		snprintf(id, sizeof id, "S%u", i);
-		add(RADIUS_ACCT_STOP, id);
-		ck_assert_str_eq(exchanges[nexchanges - 1].session, id);
-		answer(nexchanges - 1, 0);
-	}
-	ck_assert_uint_eq(view().waiting, 1);
-}
-END_TEST
-
 /* The client has no room for a while; or there is no server before a reload (RAD-108). */
 START_TEST(no_room_no_server)
 {
@@ -421,10 +401,11 @@ START_TEST(on_is_refused)
 
 	on_off_up();
 	add(RADIUS_ACCT_STOP, "A");
-	server_state = RADIUS_UP;
 	while (exchanges[0].status == RADIUS_ACCT_ON || !nexchanges) {
+		server_state = RADIUS_SUSPECT;
 		if (nexchanges)
 			answer(0, -ETIMEDOUT);
+		server_state = RADIUS_UP; /* it has answered between */
 		skip_ms(1000);
 		ck_assert_uint_lt(++s, 200);
 	}
@@ -433,6 +414,21 @@ START_TEST(on_is_refused)
 	ck_assert_uint_eq(view().waiting, 0);
 	ck_assert_uint_eq(view().dropped_others, 1);
 	ck_assert_ptr_nonnull(strstr(last_warning, "Accounting-On"));
+}
+END_TEST
+
+/* A server that is up since it was asked last may be silent by now. */
+START_TEST(up_but_not_asked)
+{
+	on_off_up();
+	add(RADIUS_ACCT_STOP, "A");
+	server_state = RADIUS_UP;
+	for (unsigned n = 0; n < 20; n++) {
+		ck_assert_uint_eq(nexchanges, 1);
+		ck_assert_uint_eq(exchanges[0].status, RADIUS_ACCT_ON);
+		answer(0, -ETIMEDOUT);
+		skip_ms(67000);
+	}
 }
 END_TEST
 
@@ -516,6 +512,37 @@ START_TEST(bound)
 }
 END_TEST
 
+/* RAD-66: On ends sessions at the server: a reload does not send it while there are some. */
+START_TEST(reload_turns_on_off_on)
+{
+	add(RADIUS_ACCT_START, "A");
+	serve();
+	conf.acct.on_off = true;
+	acct_configure(accounting, &conf, &nas);
+	ck_assert_uint_eq(nexchanges, 0);
+	conf.acct.enabled = false;
+	acct_configure(accounting, &conf, &nas);
+	conf.acct.enabled = true;
+	acct_configure(accounting, &conf, &nas);
+	ck_assert_uint_eq(nexchanges, 0);
+	conf.acct.enabled = false;
+	acct_configure(accounting, &conf, &nas);
+	add(RADIUS_ACCT_STOP, "A");
+	conf.acct.enabled = true;
+	acct_configure(accounting, &conf, &nas); /* its Stop waits: it is open there */
+	ck_assert_uint_eq(nexchanges, 1);
+	serve();
+	ck_assert_uint_eq(ntaken, 2);
+	acct_configure(accounting, &conf, &nas);
+	ck_assert_uint_eq(nexchanges, 0);
+	/* Off does not need an On. */
+	acct_stop(accounting, 5000, on_stopped, &stopped);
+	expect(0, RADIUS_ACCT_OFF, exchanges[0].session);
+	answer(0, 0);
+	ck_assert_uint_eq(stopped, 1);
+}
+END_TEST
+
 /* RAD-04 */
 START_TEST(session_ids)
 {
@@ -546,11 +573,11 @@ static Suite *acct_suite(void)
 	Suite *s = suite_create("acct");
 
 	CASE(s, "order", order, interims, interim_that_failed, tunnel, window);
-	CASE(s, "retry", backoff, delay_of_each_server, poison, no_room_no_server, too_big);
+	CASE(s, "retry", backoff, delay_of_each_server, no_room_no_server, too_big);
 	CASE(s, "outage", long_outage, probes_take_turns);
 	CASE(s, "on and off", on_first_off_last, stop_in_an_outage, stop_of_nothing, freed_when_stopped, on_is_refused,
-	     on_after_an_outage);
-	CASE(s, "conf", disabled, bound, session_ids);
+	     up_but_not_asked, on_after_an_outage);
+	CASE(s, "conf", disabled, bound, reload_turns_on_off_on, session_ids);
 	return s;
 }
 

@@ -140,6 +140,12 @@ START_TEST(filters)
 	accepts();
 	ck_assert_str_eq(a.grant->filter, "silver");
 	give_text(RADIUS_FILTER_ID, "lead");
+	give_text(RADIUS_FILTER_ID, "tin");
+	give_text(RADIUS_FILTER_ID, "silver");
+	give_text(RADIUS_FILTER_ID, "gold");
+	accepts();
+	ck_assert_str_eq(a.grant->filter, "silver"); /* RFC 5080 section 2.4: the first that is known */
+	give_text(RADIUS_FILTER_ID, "lead");
 	refuses("unknown-filter");
 	conf.unknown_filter = CONF_UNKNOWN_IGNORE;
 	give_text(RADIUS_FILTER_ID, "lead");
@@ -377,7 +383,8 @@ START_TEST(mschap_keys)
 	ck_assert(a.has_keys);
 	ck_assert_mem_eq(a.send_key, expected, 16);
 	ck_assert_mem_eq(a.recv_key, expected, 16);
-	method(PLUGIN_PAP);
+	method(PLUGIN_CHAP_MD5);
+	proof.challenge_len = 8;
 	give_ms(RADIUS_MS_CHAP_MPPE_KEYS, keys, sizeof keys);
 	accepts();
 	ck_assert(!a.has_keys);

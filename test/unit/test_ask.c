@@ -12,7 +12,8 @@ static const struct radius_nas nas = { .address = 0xc0000201, .identifier = "nas
 static const struct aaa_servers servers = { .client = &client, .conf = &conf, .nas = &nas };
 static struct radius_call call = { .session_id = "0001", .nas_port = 12, .port_type = RADIUS_PORT_VIRTUAL,
 				   .port_id = "pptp12", .calling = "192.0.2.77", .called = "5550100",
-				   .connect_info = "64000 PPTP", .tunnel = { .client = 1, .server = 2, .connection = "9" } };
+				   .connect_info = "64000 PPTP",
+				   .tunnel = { .client = 1, .server = 2, .connection = "9" } };
 
 static struct {
 	unsigned n;

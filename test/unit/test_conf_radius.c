@@ -77,14 +77,14 @@ static const struct text bad[] = {
 	{ LOCAL "radius = { servers = ( { host = \"a\"; port = 65536; secret = \"" LONG "\"; timeout = 0.09;\n"
 		"retries = 11; priority = 1001; require_message_authenticator = true; status_server = \"yes\"; } ); };",
 	  "f:2: radius.servers[0].port: must be a whole number from 0 to 65535\n"
-	  "f:2: radius.servers[0].timeout: must be a number of seconds from 0.1 to 30\n"
+	  "f:2: radius.servers[0].timeout: must be a number of seconds from 0.1 to 16\n"
 	  "f:3: radius.servers[0].retries: must be a whole number from 0 to 10\n"
 	  "f:3: radius.servers[0].priority: must be a whole number from 0 to 1000\n"
 	  "f:3: radius.servers[0].require_message_authenticator: must be a text in double quotes\n"
 	  "f:3: radius.servers[0].status_server: must be true or false, without quotes\n" },
 	{ LOCAL "radius = { servers = ( { host = \"a\"; secret = \"" LONG "\"; timeout = 30.1;\n"
 		"require_message_authenticator = \"maybe\"; } ); };",
-	  "f:2: radius.servers[0].timeout: must be a number of seconds from 0.1 to 30\n"
+	  "f:2: radius.servers[0].timeout: must be a number of seconds from 0.1 to 16\n"
 	  "f:3: radius.servers[0].require_message_authenticator: \"maybe\" is no word for this setting; give one of "
 	  "\"yes\", \"auto\", \"no\"\n" },
 

@@ -240,6 +240,37 @@ START_TEST(tokens_are_unique_and_signals_find_theirs)
 }
 END_TEST
 
+/* The first that is named, with the caller's address of the start. */
+START_TEST(one_link_for_each_token)
+{
+	const struct pppd_link first = { 7, 0x0a000001, 0x0a000002, 0xc0000201 };
+	struct pppd_link other = first;
+	struct pppd_ends ends;
+
+	write_file("pppd", 0700, "#!/bin/sh\nexit 0\n");
+	ends = start(1);
+	ck_assert(!pppd_has_link(&table, 2, &first));
+	other.peer_addr = 0;
+	ck_assert(!pppd_has_link(&table, 1, &other));
+	ck_assert(pppd_has_link(&table, 1, &first));
+	for (int i = 0; i < 4; i++) {
+		uint32_t *const fields[] = { &other.unit, &other.local, &other.remote, &other.peer_addr };
+
+		other = first;
+		++*fields[i];
+		ck_assert(!pppd_has_link(&table, 1, &other));
+		ck_assert(pppd_has_link(&table, 1, &first));
+	}
+	reap(ends.pid, 1);
+	ck_assert(!pppd_has_link(&table, 1, &first));
+	ends = start(1); /* another pppd */
+	other = first;
+	other.unit++;
+	ck_assert(pppd_has_link(&table, 1, &other));
+	reap(ends.pid, 1);
+}
+END_TEST
+
 START_TEST(nothing_is_left_behind)
 {
 	int before = open("/dev/null", O_RDONLY | O_CLOEXEC), after;
@@ -268,7 +299,8 @@ static Suite *suite(void)
 		arguments_are_those_of_the_configuration, environment_is_clean, descriptors_are_0_to_3,
 		no_session_leader, signals_and_places_are_plain, leaves_no_core, pty_is_raw, plugin_socket_reaches,
 		exit_status_and_token,
-		not_executable_is_said, tokens_are_unique_and_signals_find_theirs, nothing_is_left_behind, NULL,
+		not_executable_is_said, tokens_are_unique_and_signals_find_theirs, one_link_for_each_token,
+		nothing_is_left_behind, NULL,
 	};
 	Suite *s = suite_create("pppd");
 	TCase *tc = tcase_create("pppd");

@@ -18,19 +18,19 @@ static struct conf settings(void)
 			      .limits = { .connections = 50 } };
 }
 
-/* RAD-09: a socket for each 256 identifiers, at each server that is asked for logins, and for accounting. */
+/* RAD-09: two sockets for each 256 requests, at each server that is asked for logins, and for accounting. */
 static void check_radius(unsigned long base)
 {
 	struct conf_radius_server one = { .port = 1812, .acct_port = 1813 };
 	struct conf c = settings();
 
 	c.radius = (struct conf_radius){ .servers = &one, .nservers = 1, .outstanding = 1024 };
-	ck_assert_uint_eq(check_files_needed(&c), base + 2 * 5);
+	ck_assert_uint_eq(check_files_needed(&c), base + 2 * 8);
 	c.radius.outstanding = 1025;
-	ck_assert_uint_eq(check_files_needed(&c), base + 2 * 6);
+	ck_assert_uint_eq(check_files_needed(&c), base + 2 * 10);
 	one.acct_port = 0;
 	c.radius.das.nlisten = 3;
-	ck_assert_uint_eq(check_files_needed(&c), base + 6 + 3);
+	ck_assert_uint_eq(check_files_needed(&c), base + 10 + 3);
 }
 
 /* Each of them has its descriptors in the sum. */

@@ -343,19 +343,50 @@ START_TEST(busy_link_waits)
 }
 END_TEST
 
-/* Of the link that is gone nothing starts any more. */
+/* Of the link that is gone nothing starts any more, and what runs is killed; another link's is left alone. */
 START_TEST(change_of_an_ended_link)
 {
+	int status;
+
 	write_gated("change");
 	ck_assert_int_eq(change(1, 1), 0);
 	ck_assert_int_eq(change(1, 2), 0);
 	hooks_forget(&hooks, 2);
 	ck_assert_uint_eq(hooks_count(&hooks), 2);
 	hooks_forget(&hooks, 1);
-	ck_assert_uint_eq(hooks_count(&hooks), 1);
+	ck_assert_uint_eq(hooks_count(&hooks), 1); /* until it is reaped */
 	hooks_forget(&hooks, 1);
+	ck_assert_int_eq(change(3, 3), 0);
+	status = reap();
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	run_all();
-	ck_assert_str_eq(file_text("said"), "1change\n");
+	ck_assert_str_eq(file_text("said"), "3change\n");
+}
+END_TEST
+
+/* With what it started: that holds the pipe open.  A down script has no token, and goes on. */
+START_TEST(ended_link_takes_the_whole_group)
+{
+	int gate, status;
+	char octets[8];
+
+	write_gated("ip-down");
+	ck_assert_int_eq(hooks_run(&hooks, &link_7, true), 0);
+	write_file("change", 0700, "#!/bin/sh\nexec >%s/held\necho up\nsleep 1000 &\nsleep 1000\n", dir);
+	ck_assert_int_eq(mkfifo(in_dir("held"), 0600), 0);
+	gate = open(in_dir("held"), O_RDONLY | O_NONBLOCK);
+	ck_assert_int_eq(change(0, 1), 0);
+	ck_assert(readable(gate)); /* it is that far */
+	hooks_forget(&hooks, 0);
+	status = reap();
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	ck_assert_int_eq(read(gate, octets, sizeof octets), 3);
+	ck_assert(readable(gate));
+	ck_assert_int_eq(read(gate, octets, sizeof octets), 0); /* nobody holds it any more */
+	close(gate);
+	ck_assert_uint_eq(hooks_count(&hooks), 1);
+	run_all();
+	ck_assert_str_eq(file_text("said"), "crashed\n");
 }
 END_TEST
 
@@ -436,8 +467,8 @@ static Suite *suite(void)
 	const TTest *const tests[] = { words, environment, longest, surroundings, which_scripts, bounded,
 				       waiting_ones_have_their_turn, over_its_time, change_words_and_environment,
 				       change_longest, which_change_scripts, one_change_at_a_time,
-				       busy_link_waits, change_of_an_ended_link, changes_are_bounded, turns,
-				       judged_when_it_starts, NULL };
+				       busy_link_waits, change_of_an_ended_link, ended_link_takes_the_whole_group,
+				       changes_are_bounded, turns, judged_when_it_starts, NULL };
 	Suite *s = suite_create("priv_hook");
 	TCase *tc = tcase_create("hook");
 

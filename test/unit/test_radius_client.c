@@ -367,7 +367,7 @@ END_TEST
 
 /* --- cancelling --- */
 
-/* Its identifier rests; the late reply is dropped and hurts nobody. */
+/* Its identifier rests until the good late reply, which hurts nobody, and is none that was not asked for. */
 START_TEST(cancel_and_late_reply)
 {
 	struct caller c = { 0 }, next[255] = { 0 };
@@ -386,12 +386,21 @@ START_TEST(cancel_and_late_reply)
 		other = fake_expect(&a, RADIUS_ACCESS_REQUEST);
 		ck_assert_uint_ne(other.data[1], w.data[1]);
 	}
+	fake_reply(&a, &w, RADIUS_ACCESS_ACCEPT, BAD_AUTH);
+	ck_assert_uint_eq(view_of(0).dropped[RADIUS_BAD_AUTHENTICATOR], 1);
 	fake_reply(&a, &w, RADIUS_ACCESS_ACCEPT, 0);
+	ck_assert_uint_eq(view_of(0).dropped[RADIUS_BAD_ID], 0);
+	fake_reply(&a, &w, RADIUS_ACCESS_ACCEPT, 0); /* now there is nothing that it answers */
 	ck_assert_uint_eq(view_of(0).dropped[RADIUS_BAD_ID], 1);
-	ck_assert_uint_eq(c.dones, 0);
+	ck_assert(c.dones == 0 && view_of(0).in_flight == 255 && view_of(0).signature_required);
 	for (int i = 0; i < 255; i++)
 		ck_assert_uint_eq(next[i].dones, 0);
 	ck_assert_uint_eq(view_of(0).sockets, 1);
+	radius_client_cancel(client, next[0].id);
+	caller_send(&c, RADIUS_AUTH); /* the one identifier that is free again */
+	other = fake_expect(&a, RADIUS_ACCESS_REQUEST);
+	ck_assert(other.data[1] == w.data[1] && wire_port(&other) == wire_port(&w));
+	radius_client_cancel(client, c.id);
 	for (int i = 0; i < 255; i++)
 		radius_client_cancel(client, next[i].id);
 	skip_ms(20000); /* all have rested */
@@ -424,6 +433,8 @@ END_TEST
 /* Callers that give up early don't hide a silent server (RAD-104). */
 START_TEST(cancel_counts_silence)
 {
+	struct wire w;
+
 	setup();
 	for (int i = 0; i < 3; i++) {
 		struct caller c = { 0 };
@@ -433,6 +444,11 @@ START_TEST(cancel_counts_silence)
 		radius_client_cancel(client, c.id);
 	}
 	ck_assert_int_eq(view_of(0).state, RADIUS_DEAD);
+	w = fake_expect(&a, RADIUS_ACCESS_REQUEST);
+	fake_reply(&a, &w, RADIUS_ACCESS_REJECT, BAD_AUTH);
+	ck_assert_int_eq(view_of(0).state, RADIUS_DEAD);
+	fake_reply(&a, &w, RADIUS_ACCESS_REJECT, 0); /* late, but it lives */
+	ck_assert_int_eq(view_of(0).state, RADIUS_UP);
 	teardown();
 }
 END_TEST

@@ -1,6 +1,6 @@
 /*
- * Several RADIUS servers (RAD-101 to RAD-106, RAD-108): failover with another secret, dead and back, probes, servers
- * that refuse, reload while requests are pending.
+ * Several RADIUS servers (RAD-101 to RAD-106, RAD-108): failover with another secret, dead and back, probes, reload
+ * while requests are pending.
  */
 #include "test/unit/unit_radius_client.h"
 
@@ -28,40 +28,6 @@ static void teardown(void)
 		fake_close(&a);
 	if (b.fd >= 0)
 		fake_close(&b);
-}
-
-/* Seconds pass until nothing is under way. */
-static void exhaust(void)
-{
-	for (int i = 0; i < 200 && radius_client_pending(client, RADIUS_AUTH); i++)
-		skip_ms(1000);
-	ck_assert_uint_eq(radius_client_pending(client, RADIUS_AUTH), 0);
-}
-
-static void answer(struct fake *f, struct caller *c, uint8_t code)
-{
-	struct wire w = fake_expect(f, RADIUS_ACCESS_REQUEST);
-
-	fake_reply(f, &w, code, 0);
-	ck_assert(c->dones == 1 && c->code == code);
-	ck_assert_str_eq(c->secret, f->secret);
-}
-
-/* One request that this server answers, after the others kept silent. */
-static void ask(struct fake *f)
-{
-	struct caller c = { 0 };
-	struct wire w;
-
-	caller_send(&c, RADIUS_AUTH);
-	for (int i = 0; i < 60 && !c.dones; i++) {
-		if (fake_next(f, &w))
-			fake_reply(f, &w, RADIUS_ACCESS_ACCEPT, 0);
-		else
-			skip_ms(500);
-	}
-	ck_assert(c.dones == 1 && c.error == 0);
-	ck_assert_str_eq(c.secret, f->secret);
 }
 
 /* A is silent until it is dead. */
@@ -160,51 +126,6 @@ START_TEST(answers_are_final)
 }
 END_TEST
 
-/* RAD-101: a port that nobody listens to: at once, for all that is under way there. */
-START_TEST(refused)
-{
-	struct caller c[3] = { { .id = 0 } };
-	struct wire w;
-
-	setup();
-	fake_close(&a);
-	for (int i = 0; i < 3; i++)
-		caller_send(&c[i], RADIUS_AUTH);
-	turn();
-	for (int i = 0; i < 3; i++) {
-		w = fake_expect(&b, RADIUS_ACCESS_REQUEST);
-		fake_reply(&b, &w, RADIUS_ACCESS_ACCEPT, 0);
-	}
-	for (int i = 0; i < 3; i++)
-		ck_assert(c[i].dones == 1 && c[i].error == 0);
-	ck_assert_int_eq(view_of(0).state, RADIUS_DEAD); /* three failures in a row */
-	ck_assert_uint_eq(log_count("radius-server-dead server="), 1);
-	ck_assert_uint_ge(log_count("reason=unreachable"), 1);
-	teardown();
-}
-END_TEST
-
-START_TEST(refused_everywhere)
-{
-	struct caller c = { 0 };
-	unsigned fds;
-
-	setup();
-	fake_close(&a);
-	fake_close(&b);
-	for (int i = 0; i < 1000; i++) {
-		caller_send(&c, RADIUS_AUTH);
-		turn();
-	}
-	ck_assert(c.dones == 1000 && c.error == -ETIMEDOUT);
-	fds = open_fds();
-	ck_assert_uint_le(fds, fds_before + 2);
-	ck_assert_uint_le(view_of(0).sockets, 1);
-	ck_assert_uint_le(log_count("radius-"), 30);
-	teardown();
-}
-END_TEST
-
 /* --- dead and back --- */
 
 /* RAD-104, RAD-105, RAD-106: after three silent requests A is left alone for 60 s; then one trial; then it is first. */
@@ -263,6 +184,29 @@ START_TEST(trial_fails)
 	caller_send(&c, RADIUS_AUTH);
 	answer(&a, &c, RADIUS_ACCESS_ACCEPT);
 	ck_assert_uint_eq(log_count("radius-server-dead server="), 1);
+	teardown();
+}
+END_TEST
+
+/* A refused trial is over at once, and the next one comes in its time. */
+START_TEST(trial_refused)
+{
+	struct caller c = { 0 };
+
+	setup();
+	kill_a();
+	fake_close(&a);
+	skip_ms(61000);
+	caller_send(&c, RADIUS_AUTH);
+	turn();
+	answer(&b, &c, RADIUS_ACCESS_ACCEPT);
+	ck_assert_int_gt(view_of(0).dead_for_s, 55);
+	fake_reopen(&a);
+	skip_ms(61000);
+	c = (struct caller){ 0 };
+	caller_send(&c, RADIUS_AUTH);
+	answer(&a, &c, RADIUS_ACCESS_ACCEPT);
+	ck_assert_int_eq(view_of(0).state, RADIUS_UP);
 	teardown();
 }
 END_TEST
@@ -340,7 +284,7 @@ END_TEST
 
 /* --- Status-Server --- */
 
-/* RFC 5997; RAD-105: every 30 s +-2 s, signed; no request goes there before a good answer. */
+/* RFC 5997; RAD-105: every 30 s +-2 s, signed; no request goes there before a good answer or the dead time's end. */
 START_TEST(probes)
 {
 	struct wire w[3];
@@ -348,9 +292,11 @@ START_TEST(probes)
 
 	setup();
 	conf_servers[0].status_server = true;
+	conf.dead_s = 1000;
 	radius_client_configure(client, &conf);
 	kill_a();
 	ck_assert_int_gt(view_of(0).dead_for_s, 0);
+	ck_assert_int_le(view_of(0).dead_for_s, 32); /* the probe */
 	for (int i = 0; i < 3; i++) {
 		int64_t from = skipped_ms;
 
@@ -364,7 +310,7 @@ START_TEST(probes)
 	}
 	ck_assert_mem_ne(w[1].data + 4, w[2].data + 4, 16);
 	ck_assert_uint_eq(view_of(0).probes, 3);
-	ask(&b); /* long after the dead time */
+	ask(&b);
 	fake_silence(&a);
 	fake_reply(&a, &w[1], RADIUS_ACCESS_ACCEPT, 0); /* of an older one */
 	fake_reply(&a, &w[2], RADIUS_ACCESS_ACCEPT, BAD_AUTH);
@@ -379,6 +325,61 @@ START_TEST(probes)
 		skip_ms(1000);
 	fake_silence(&a);
 	ask(&a);
+	teardown();
+}
+END_TEST
+
+/* RAD-105: one that knows no Status-Server is tried with a request as well, when it has been dead long enough. */
+START_TEST(probes_in_vain)
+{
+	struct caller c = { 0 };
+
+	setup();
+	conf_servers[0].status_server = true;
+	radius_client_configure(client, &conf);
+	kill_a();
+	for (int i = 0; i < 61; i++)
+		skip_ms(1000);
+	ck_assert_uint_ge(view_of(0).probes, 1);
+	ck_assert_uint_eq(fake_drain(&a), view_of(0).probes);
+	ck_assert_int_eq(view_of(0).dead_for_s, 0);
+	caller_send(&c, RADIUS_AUTH);
+	answer(&a, &c, RADIUS_ACCESS_ACCEPT);
+	ck_assert_int_eq(view_of(0).state, RADIUS_UP);
+	fake_silence(&b);
+	for (int i = 0; i < 100; i++)
+		skip_ms(1000);
+	fake_silence(&a);
+	teardown();
+}
+END_TEST
+
+static unsigned wakeups;
+
+static void count_wakeup(struct ev_loop *l)
+{
+	wakeups += ev_pending_count(l) > 0;
+	ev_invoke_pending(l);
+}
+
+/* A probe sleeps until its answer or its end: the machine is not kept awake for it. */
+START_TEST(probes_sleep)
+{
+	setup();
+	conf_servers[0].status_server = true;
+	conf.dead_s = 1000;
+	radius_client_configure(client, &conf);
+	kill_a();
+	for (int i = 0; i < 400 && !view_of(0).probes; i++)
+		skip_ms(100);
+	ck_assert_uint_eq(fake_drain(&a), 1);
+	ev_set_invoke_pending_cb(loop, count_wakeup);
+	wakeups = 0;
+	for (int i = 0; i < 2700; i++)
+		skip_ms(10);
+	ck_assert_uint_eq(view_of(0).probes, 1);
+	fake_silence(&a);
+	ck_assert_uint_le(wakeups, 5); /* its end, which libev may find a little early */
 	teardown();
 }
 END_TEST
@@ -573,9 +574,9 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("radius_failover");
 
-	UNIT_CASE(s, "failover", other_secret, all_silent, share, answers_are_final, refused, refused_everywhere);
-	UNIT_CASE(s, "dead", dead_and_back, trial_fails, all_dead, waiting_moves, in_turn);
-	UNIT_CASE(s, "probes", probes, probes_end, probes_accounting);
+	UNIT_CASE(s, "failover", other_secret, all_silent, share, answers_are_final);
+	UNIT_CASE(s, "dead", dead_and_back, trial_fails, trial_refused, all_dead, waiting_moves, in_turn);
+	UNIT_CASE(s, "probes", probes, probes_in_vain, probes_sleep, probes_end, probes_accounting);
 	UNIT_CASE(s, "reload", server_goes, servers_all_go, state_stays);
 	UNIT_CASE(s, "ipv6", ipv6);
 	return s;

@@ -6,7 +6,6 @@
 #include "test/unit/unit.h"
 
 static const struct radius_health_rules rules = { .max_fail = 3, .dead_s = 60 };
-static const struct radius_health_rules probed = { .max_fail = 3, .dead_s = 60, .probed = true };
 
 static struct mono at_s(int64_t s)
 {
@@ -27,15 +26,15 @@ START_TEST(dies_in_a_row)
 
 	ck_assert(!silent(&h, 1, 2));
 	ck_assert_int_eq(h.state, RADIUS_HEALTH_SUSPECT);
-	ck_assert(radius_health_usable(&h, &rules, at_s(2)));
+	ck_assert(radius_health_usable(&h, at_s(2)));
 	ck_assert(!radius_health_answered(&h, at_s(3)));
 	ck_assert_int_eq(h.state, RADIUS_HEALTH_UP);
 	ck_assert(!silent(&h, 4, 5));
 	ck_assert(!silent(&h, 5, 6));
 	ck_assert(silent(&h, 6, 7));
 	ck_assert_int_eq(h.state, RADIUS_HEALTH_DEAD);
-	ck_assert(!radius_health_usable(&h, &rules, at_s(66)));
-	ck_assert(radius_health_usable(&h, &rules, at_s(67)));
+	ck_assert(!radius_health_usable(&h, at_s(66)));
+	ck_assert(radius_health_usable(&h, at_s(67)));
 	ck_assert(!silent(&h, 7, 8)); /* told once */
 	ck_assert(radius_health_answered(&h, at_s(9)));
 	ck_assert_int_eq(h.state, RADIUS_HEALTH_UP);
@@ -64,7 +63,7 @@ START_TEST(never_dead)
 
 	for (int i = 1; i < 100; i++)
 		ck_assert(!radius_health_failed(&h, &r, at_s(i), false, at_s(i)));
-	ck_assert(radius_health_usable(&h, &r, at_s(100)));
+	ck_assert(radius_health_usable(&h, at_s(100)));
 }
 END_TEST
 
@@ -83,18 +82,18 @@ START_TEST(trial)
 {
 	struct radius_health h = dead_at(100);
 
-	ck_assert(!radius_health_try(&h, &rules, at_s(159)));
-	ck_assert(radius_health_try(&h, &rules, at_s(160)));
-	ck_assert(!radius_health_usable(&h, &rules, at_s(161)));
-	ck_assert(!radius_health_try(&h, &rules, at_s(161)));
+	ck_assert(!radius_health_try(&h, at_s(159)));
+	ck_assert(radius_health_try(&h, at_s(160)));
+	ck_assert(!radius_health_usable(&h, at_s(161)));
+	ck_assert(!radius_health_try(&h, at_s(161)));
 	ck_assert(!radius_health_failed(&h, &rules, at_s(160), true, at_s(170)));
-	ck_assert(!radius_health_usable(&h, &rules, at_s(229)));
-	ck_assert(radius_health_try(&h, &rules, at_s(230)));
+	ck_assert(!radius_health_usable(&h, at_s(229)));
+	ck_assert(radius_health_try(&h, at_s(230)));
 	radius_health_trial_over(&h);
-	ck_assert(radius_health_try(&h, &rules, at_s(231)));
+	ck_assert(radius_health_try(&h, at_s(231)));
 	ck_assert(radius_health_answered(&h, at_s(232)));
-	ck_assert(!radius_health_try(&h, &rules, at_s(1000)));
-	ck_assert(radius_health_usable(&h, &rules, at_s(1000)));
+	ck_assert(!radius_health_try(&h, at_s(1000)));
+	ck_assert(radius_health_usable(&h, at_s(1000)));
 }
 END_TEST
 
@@ -105,18 +104,7 @@ START_TEST(dead_time_is_kept)
 
 	for (int i = 101; i < 160; i++)
 		silent(&h, i, i);
-	ck_assert(radius_health_usable(&h, &rules, at_s(160)));
-}
-END_TEST
-
-START_TEST(probed_has_no_trial)
-{
-	struct radius_health h = dead_at(100);
-
-	ck_assert(!radius_health_usable(&h, &probed, at_s(100000)));
-	ck_assert(!radius_health_try(&h, &probed, at_s(100000)));
-	ck_assert(radius_health_answered(&h, at_s(100001)));
-	ck_assert(radius_health_usable(&h, &probed, at_s(100001)));
+	ck_assert(radius_health_usable(&h, at_s(160)));
 }
 END_TEST
 
@@ -133,7 +121,7 @@ static void choices_init(unsigned a, unsigned b, unsigned c, unsigned d)
 	memset(health, 0, sizeof health);
 	for (int i = 0; i < N; i++)
 		choices[i] = (struct radius_health_choice){
-			.health = &health[i], .rules = &rules, .priority = priorities[i],
+			.health = &health[i], .priority = priorities[i],
 		};
 }
 
@@ -238,6 +226,18 @@ START_TEST(share)
 }
 END_TEST
 
+/* RAD-09 */
+START_TEST(sockets)
+{
+	static const unsigned most[][2] = {
+		{ 0, 2 }, { 1, 2 }, { 256, 2 }, { 257, 4 }, { 1024, 8 }, { 1025, 10 }, { 32768, 256 }, { 65536, 384 },
+	};
+
+	for (size_t i = 0; i < sizeof most / sizeof *most; i++)
+		ck_assert_uint_eq(radius_health_sockets(most[i][0]), most[i][1]);
+}
+END_TEST
+
 START_TEST(quantiles)
 {
 	struct radius_health h = { 0 };
@@ -267,10 +267,9 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("radius_health");
 
-	UNIT_CASE(s, "states", dies_in_a_row, answers_to_others, never_dead, trial, dead_time_is_kept,
-		  probed_has_no_trial);
+	UNIT_CASE(s, "states", dies_in_a_row, answers_to_others, never_dead, trial, dead_time_is_kept);
 	UNIT_CASE(s, "choice", in_turn, priority, room_among_equals, all_dead);
-	UNIT_CASE(s, "times", waits, share, quantiles);
+	UNIT_CASE(s, "times", waits, share, sockets, quantiles);
 	return s;
 }
 

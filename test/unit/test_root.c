@@ -166,9 +166,22 @@ END_TEST
 
 /* --- the change script --- */
 
+static int told; /* a pipe that the script writes to when it is done: the end of its pppd would kill it before */
+
 static void write_change(const char *file, mode_t mode)
 {
-	write_file(file, mode, "#!/bin/sh\necho \"$* $PACD_REASON $IFNAME $PACD_FILTER_ID\" >>%s/hook\n", dir);
+	write_file(file, mode, "#!/bin/sh\necho \"$* $PACD_REASON $IFNAME $PACD_FILTER_ID\" >>%s/hook\n"
+			       "echo >%s/told\n", dir, dir);
+	ck_assert_int_eq(mkfifo(in_dir("told"), 0600), 0);
+	told = open(in_dir("told"), O_RDWR | O_CLOEXEC);
+}
+
+static void wait_told(void)
+{
+	char octet;
+
+	ck_assert(readable(told));
+	ck_assert_int_eq(read(told, &octet, 1), 1);
 }
 
 /* The configuration names the script before the root part reads it: as of its second generation. */
@@ -186,7 +199,7 @@ static void take_second(const char *file)
 	taken(2, 1);
 }
 
-static void ask_change(uint32_t generation, uint64_t token, const char *filter)
+static struct priv_msg change_of(uint32_t generation, uint64_t token, const char *filter)
 {
 	struct priv_msg question = { .type = PRIV_CHANGE_HOOK,
 				     .change_hook = { .generation = generation, .token = token, .unit = 7,
@@ -194,7 +207,12 @@ static void ask_change(uint32_t generation, uint64_t token, const char *filter)
 						      .peer_addr = 0xc0000201 } };
 
 	script_vars_add_text(&question.change_hook.vars, SCRIPT_VAR_FILTER_ID, filter);
-	ask(question);
+	return question;
+}
+
+static void ask_change(uint32_t generation, uint64_t token, const char *filter)
+{
+	ask(change_of(generation, token, filter));
 }
 
 START_TEST(change_of_a_live_link)
@@ -203,6 +221,7 @@ START_TEST(change_of_a_live_link)
 	take_second("change");
 	ck_assert_int_eq(started(2, 1), 0);
 	ask_change(2, 1, "slow");
+	wait_told();
 	ck_assert_str_eq(hook_text(), "ppp7 - 0 10.9.0.1 10.9.0.10 192.0.2.1 change ppp7 slow\n");
 }
 END_TEST
@@ -219,8 +238,10 @@ START_TEST(change_must_be_earned)
 	ask_change(1, 1, "stale");
 	ask_change(0, 1, "no-generation");
 	ask_change(3, 1, "not-yet");
+	ask_change(2, 1, "earned");
+	wait_told();
 	ck_assert_int_eq(started(2, 3), 0);
-	ck_assert_str_eq(hook_text(), "");
+	ck_assert_str_eq(hook_text(), "ppp7 - 0 10.9.0.1 10.9.0.10 192.0.2.1 change ppp7 earned\n");
 }
 END_TEST
 
@@ -241,30 +262,74 @@ START_TEST(change_script_of_others_is_left_alone)
 	ck_assert_int_eq(chmod(in_dir("change"), 0722), 0);
 	ck_assert_int_eq(started(2, 1), 0);
 	ask_change(2, 1, "unsafe");
+	ck_assert_int_eq(started(2, 2), 0); /* it has been looked at */
+	ck_assert_int_eq(chmod(in_dir("change"), 0700), 0);
+	ask_change(2, 1, "safe");
+	wait_told();
 	unlink(in_dir("change"));
 	ask_change(2, 1, "none");
-	ck_assert_int_eq(started(2, 2), 0);
-	ck_assert_str_eq(hook_text(), "");
+	ck_assert_int_eq(started(2, 3), 0);
+	ck_assert_str_eq(hook_text(), "ppp7 - 0 10.9.0.1 10.9.0.10 192.0.2.1 change ppp7 safe\n");
 }
 END_TEST
 
-/* What waits behind another change is dropped with its pppd, whose interface's name is free for the next one then. */
-START_TEST(waiting_change_ends_with_its_pppd)
+/* A token is good for one link: the first that main has named. Another one is refused, and no violation. */
+START_TEST(change_of_another_link)
 {
-	int gate;
+	struct priv_msg question;
 
-	write_file("change", 0700, "#!/bin/sh\necho \"$PACD_FILTER_ID\" >>%s/hook\nread line <%s/gate\n", dir, dir);
+	write_change("change", 0700);
+	take_second("change");
+	ck_assert_int_eq(started(2, 1), 0);
+	question = change_of(2, 1, "other-caller");
+	question.change_hook.peer_addr++;
+	ask(question);
+	ask_change(2, 1, "first");
+	wait_told();
+	question = change_of(2, 1, "other-unit");
+	question.change_hook.unit++;
+	ask(question);
+	question = change_of(2, 1, "other-local");
+	question.change_hook.local++;
+	ask(question);
+	question = change_of(2, 1, "other-remote");
+	question.change_hook.remote++;
+	ask(question);
+	ask_change(2, 1, "last");
+	wait_told();
+	ck_assert_int_eq(started(2, 2), 0);
+	ck_assert_str_eq(hook_text(), "ppp7 - 0 10.9.0.1 10.9.0.10 192.0.2.1 change ppp7 first\n"
+				      "ppp7 - 0 10.9.0.1 10.9.0.10 192.0.2.1 change ppp7 last\n");
+}
+END_TEST
+
+/* Its interface's name is free for the next one when a pppd has ended: nothing of its change may come after that. */
+START_TEST(change_ends_with_its_pppd)
+{
+	int gate, held;
+	char octets[8];
+
+	write_file("change", 0700,
+		   "#!/bin/sh\nexec 3>%s/held\necho up >&3\nread line <%s/gate\necho \"$PACD_FILTER_ID\" >>%s/hook\n",
+		   dir, dir, dir);
 	ck_assert_int_eq(mkfifo(in_dir("gate"), 0600), 0);
+	ck_assert_int_eq(mkfifo(in_dir("held"), 0600), 0);
+	gate = open(in_dir("gate"), O_RDWR);
+	held = open(in_dir("held"), O_RDONLY | O_NONBLOCK);
 	take_second("change");
 	ck_assert_int_eq(started(2, 1), 0);
 	ask_change(2, 1, "first");
-	ask_change(2, 1, "second");
+	ck_assert(readable(held));
+	ck_assert_int_eq(read(held, octets, sizeof octets), 3);
+	ask_change(2, 1, "second"); /* waits behind it */
 	ask((struct priv_msg){ .type = PRIV_SIGNAL_PPPD, .signal_pppd = { 1, PRIV_SIGNAL_KILL } });
 	expect(PRIV_EXITED);
-	gate = open(in_dir("gate"), O_RDWR);
+	ck_assert(readable(held));
+	ck_assert_int_eq(read(held, octets, sizeof octets), 0); /* it is gone */
 	ck_assert_int_eq(write(gate, "\n\n", 2), 2);
-	ck_assert_str_eq(hook_text(), "first\n");
+	ck_assert_str_eq(hook_text(), "");
 	close(gate);
+	close(held);
 }
 END_TEST
 
@@ -366,7 +431,7 @@ static Suite *suite(void)
 						     hook_of_others_is_left_alone, NULL });
 	root_case(s, "change", (const TTest *const[]){ change_of_a_live_link, change_must_be_earned,
 						       change_without_a_script, change_script_of_others_is_left_alone,
-						       waiting_change_ends_with_its_pppd, NULL });
+						       change_of_another_link, change_ends_with_its_pppd, NULL });
 	root_case(s, "life", (const TTest *const[]){ ready_is_told_once, start_that_fails, stop_twice_forces, NULL });
 	root_loop(s, "nonsense", nonsense_ends_everything, NONSENSE);
 	root_case(s, "descriptors", (const TTest *const[]){ descriptors_are_not_taken, NULL });

@@ -6,7 +6,8 @@
 
 static void check(void)
 {
-	radius_with(RADIUS("radius,local", "", "precheck = \"vpn\"; precheck_password = \"dummy\"; acct = { interim = 0; };"));
+	radius_with(RADIUS("radius,local", "",
+			   "precheck = \"vpn\"; precheck_password = \"dummy\"; acct = { interim = 0; };"));
 }
 
 static void off(void)
@@ -437,6 +438,69 @@ START_TEST(inherited_by_local_user)
 }
 END_TEST
 
+static bool all_of_them(unsigned how)
+{
+	switch (how) {
+	case 0:
+		sessions_end_all(sessions, LINE_SHUTDOWN);
+		return true;
+	case 1:
+		return sessions_disconnect_peer(sessions, 7) > 0;
+	default:
+		return sessions_disconnect_user(sessions, "", 0) > 0;
+	}
+}
+
+/* A peer with twenty calls that wait for their Call-Check; and reads nothing. */
+static struct pns waiting_calls(void)
+{
+	int fds[2], small = 1;
+	struct pns q;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+	q = (struct pns){ .fd = fds[1] };
+	conns_accept(conns, fds[0], (struct endpoint){ 7, 50000 }, (struct endpoint){ 0x0a000001, 1723 });
+	pns_establish(&q);
+	for (uint16_t i = 1; i <= 20; i++)
+		pns_ocrq(&q, i);
+	ck_assert_uint_eq(waiting(), 20);
+	return q;
+}
+
+/* Asks for echoes, until the connection is ended for it; how many were too many. */
+static unsigned ask_echoes(struct pns *q, unsigned most)
+{
+	const struct msg echo = { .type = MSG_ECHO_RQ };
+	unsigned n;
+
+	for (n = 0; n < most && sessions_count(sessions); n++) {
+		pns_send(q, &echo);
+		turn();
+	}
+	return n;
+}
+
+/*
+ * Calls that wait for their Call-Check are freed as they end.  Of a peer that asks and never reads, the first one's OCRP
+ * ends the connection, and with it all others, in the midst of a walk over them.
+ */
+START_TEST(ended_in_one_walk)
+{
+	struct pns q = waiting_calls();
+	unsigned most = ask_echoes(&q, 100000);
+
+	ck_assert_uint_eq(sessions_count(sessions), 0);
+	pns_close(&q);
+	q = waiting_calls();
+	ask_echoes(&q, most - 1);
+	ck_assert_uint_eq(sessions_count(sessions), 20);
+	ck_assert(all_of_them((unsigned)_i));
+	ck_assert_uint_eq(sessions_count(sessions), 0);
+	pns_close(&q);
+}
+END_TEST
+
 static Suite *session_check_suite(void)
 {
 	Suite *s = suite_create("session_check");
@@ -444,6 +508,7 @@ static Suite *session_check_suite(void)
 	RADIUS_CASE(s, "off", off, not_configured);
 	RADIUS_CASE(s, "answers", check, asked_about, outbound, refusals, silence, several_at_once, port_limit);
 	RADIUS_CASE(s, "ends", check, cleared_meanwhile, ends_before_login);
+	tcase_add_loop_test(radius_case(s, "walk", check), ended_in_one_walk, 0, 3);
 	RADIUS_CASE(s, "inherited", check, inherited, overridden_by_nothing, inherited_by_local_user);
 	return s;
 }

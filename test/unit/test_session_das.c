@@ -102,20 +102,23 @@ START_TEST(all_of_them)
 }
 END_TEST
 
-/* More than there is room for are counted; who is not logged in, or ends, is not meant. */
+/* More than there is room for are counted; a call without a user is one, too, but not one that ends. */
 START_TEST(how_many)
 {
 	const struct dynauth_ident here = { .given = DYNAUTH_BY_CALLED, .called = TEXT("10.0.0.1") };
 	uint64_t found[2] = { 0, 0 };
 	uint64_t id = next_call();
 
-	ck_assert_uint_eq(session_das.match(sessions, &here, found, 1), 2);
+	ck_assert_uint_eq(session_das.match(sessions, &here, found, 1), 3);
 	ck_assert(found[0] == first && !found[1]);
-	ck_assert_uint_eq(matched(&here), 3);
+	ck_assert_uint_eq(matched(&here), 7);
+	ck_assert_uint_eq(BY(DYNAUTH_BY_USER, user, TEXT("xia")), 0);
+	ck_assert_uint_eq(BY(DYNAUTH_BY_USER, user, TEXT("")), 0); /* nobody's name */
 	plugin_pap(id, "xia", "x");
-	ck_assert_uint_eq(matched(&here), 3);
+	give_number(RADIUS_FRAMED_IP_ADDRESS, RADIUS_ADDRESS_USER);
 	server_accepts();
 	ck_assert_uint_eq(matched(&here), 7);
+	ck_assert_uint_eq(BY(DYNAUTH_BY_ADDRESS, address, 0), 0); /* it has none yet */
 	sessions_disconnect(sessions, first);
 	sessions_disconnect(sessions, id);
 	ck_assert_uint_eq(matched(&here), 2);
@@ -239,7 +242,6 @@ START_TEST(idle_timeout)
 	uint64_t id;
 
 	counters_there = true;
-	counters.rx_packets = 100;
 	look_for(20);
 	CHANGE(first, .given = DYNAUTH_SET_IDLE_TIMEOUT, .idle_timeout = 8);
 	ck_assert_uint_eq(view(first).idle_timeout, 8);
@@ -313,10 +315,28 @@ START_TEST(for_scripts)
 }
 END_TEST
 
+/* Between the login and the link: the scripts of ip-up have the old values, and are told of the new ones then. */
+START_TEST(before_the_link)
+{
+	uint64_t id;
+
+	give_text(RADIUS_FILTER_ID, "old");
+	id = logged_in("xia");
+	CHANGE(id, .given = DYNAUTH_SET_FILTER, .filter = TEXT("new"));
+	ck_assert_uint_eq(lines[id].changes, 0);
+	plugin_up(id, "ppp7");
+	ck_assert_uint_eq(lines[id].changes, 1);
+	ck_assert_str_eq(var(&lines[id].vars, SCRIPT_VAR_FILTER_ID), "new");
+	plugin_up(id, "ppp7");
+	ck_assert_uint_eq(lines[id].changes, 1);
+}
+END_TEST
+
 /* The new Class in all that follows, and in place of all that there were. */
 START_TEST(class_changed)
 {
-	struct dynauth_change c = { .given = DYNAUTH_SET_CLASS, .class_ = { RADIUS_CLASS, 5, 'n', 'e', 'w' }, .class_len = 5 };
+	struct dynauth_change c = { .given = DYNAUTH_SET_CLASS, .class_len = 5,
+				    .class_ = { RADIUS_CLASS, 5, 'n', 'e', 'w' } };
 
 	change(first, &c);
 	ck_assert_str_eq(var(&lines[first].vars, SCRIPT_VAR_CLASS), "6e6577");
@@ -331,7 +351,8 @@ END_TEST
 /* RAD-86. */
 START_TEST(disconnect)
 {
-	struct dynauth_change c = { .given = DYNAUTH_SET_CLASS, .class_ = { RADIUS_CLASS, 5, 'n', 'e', 'w' }, .class_len = 5 };
+	struct dynauth_change c = { .given = DYNAUTH_SET_CLASS, .class_len = 5,
+				    .class_ = { RADIUS_CLASS, 5, 'n', 'e', 'w' } };
 	const struct attrs *a;
 	uint64_t id;
 
@@ -367,7 +388,7 @@ static Suite *session_das_suite(void)
 	RADIUS_CASE(s, "which", two, each_way, all_of_them, how_many);
 	RADIUS_CASE(s, "local", both, local_user);
 	RADIUS_CASE(s, "changes", two, checks, session_timeout, session_timeout_lifted, idle_timeout, interim,
-		    for_scripts, class_changed);
+		    for_scripts, before_the_link, class_changed);
 	RADIUS_CASE(s, "ends", two, disconnect);
 	return s;
 }

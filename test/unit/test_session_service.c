@@ -196,11 +196,7 @@ START_TEST(chosen_address)
 	ck_assert_uint_eq(pool_used(0), 1);
 	ck_assert_uint_eq(lines[id].hangups, 0);
 
-	other = choosing("yan");
-	up_at(other, 5); /* a route to itself */
-	ck_assert_int_eq(lines[other].reason, LINE_REFUSED);
-	ck_assert_uint_eq(cdn_code(p), CDN_ADMIN * 10);
-	line_goes_down(other, 0);
+	no_record();
 
 	/* Nor another one later: the first one is what all know it by. */
 	other = choosing("yan");
@@ -213,6 +209,25 @@ START_TEST(chosen_address)
 	line_goes_down(other, 0);
 	ck_assert_uint_eq(pool_used(0), 1);
 	attr_is(record(RADIUS_ACCT_STOP), RADIUS_ACCT_TERMINATE_CAUSE, "\0\0\0\x0a", 4);
+}
+END_TEST
+
+/* None that other traffic of this machine goes to: its own, the caller's outer one, those of servers. */
+START_TEST(chosen_badly)
+{
+	static const uint32_t bad[] = { 5, 0x0a000001, 0x0a0000fe, 0x0a000101, 0x09090909, 0xc0000201, 0xc0000209 };
+
+	conf->pools[0].local = 0x0a0000fe;
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+		uint64_t id = choosing("yan");
+
+		up_at(id, bad[i]);
+		ck_assert_msg(lines[id].hangups && lines[id].reason == LINE_REFUSED, "address %#x", bad[i]);
+		ck_assert_uint_eq(cdn_code(p), CDN_ADMIN * 10);
+		line_goes_down(id, 0);
+		ck_assert_uint_eq(pool_used(0) + pool_used(1), 0);
+	}
+	no_record();
 }
 END_TEST
 
@@ -237,6 +252,15 @@ START_TEST(routes)
 	ck_assert_str_eq(view(id).routes, "10.0.0.64/29,10.9.0.0/16,192.168.3.0/24");
 	logged("framed-route session=1 ignored=1");
 
+	give_text(RADIUS_FRAMED_ROUTE, "0.0.0.0/24"); /* the caller's own address is in these */
+	give_text(RADIUS_FRAMED_ROUTE, "0.0.0.0/0");
+	give_text(RADIUS_FRAMED_ROUTE, "0.0.0.5/32");
+	give_text(RADIUS_FRAMED_ROUTE, "0.0.1.0/24");
+	id = logged_in("vic");
+	ck_assert_uint_eq(answer(id)->nroutes, 1);
+	ck_assert_uint_eq(answer(id)->routes[0].prefix, 0x100);
+	logged("framed-route session=2 route=0.0.0.0/24");
+
 	give_number(RADIUS_FRAMED_IP_NETMASK, 0xffffffff); /* a host */
 	id = logged_in("yan");
 	ck_assert_uint_eq(answer(id)->nroutes, 0);
@@ -252,7 +276,7 @@ START_TEST(routes)
 }
 END_TEST
 
-/* As many as there are in a grant, and the netmask's: all of them go to the plugin, and the message still can be sent. */
+/* As many as there are in a grant, and the netmask's: all of them go to the plugin, in a message that can be sent. */
 START_TEST(many_routes)
 {
 	uint8_t data[PLUGIN_MSG_MAX];
@@ -428,7 +452,7 @@ static Suite *session_service_suite(void)
 	Suite *s = suite_create("session_service");
 
 	RADIUS_CASE(s, "mppe", radius, mppe);
-	RADIUS_CASE(s, "address", radius, fixed_address, pool, chosen_address);
+	RADIUS_CASE(s, "address", radius, fixed_address, pool, chosen_address, chosen_badly);
 	RADIUS_CASE(s, "link", radius, routes, many_routes, link_options, filter);
 	RADIUS_CASE(s, "limits", radius, timeouts);
 	RADIUS_CASE(s, "scripts", radius, variables);

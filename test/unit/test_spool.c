@@ -1,54 +1,16 @@
 /*
- * Accounting's spool (RAD-04, RAD-61, RAD-65, RAD-66, RAD-73, RAD-108): what a restart, a kill, a cut or damaged file,
- * a full or broken disk leave of the records.
+ * Accounting's spool (RAD-04, RAD-61, RAD-65, RAD-66, RAD-73, RAD-108): what a restart, a kill, a cut or damaged file
+ * leave of the records; a full or broken disk is in test_spool_disk.c.
  */
 #include "test/unit/unit_acct.h"
 
 #include "pacd/aaa/spool_internal.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-static bool sync_fails;
-static unsigned syncs;
-
-/* In the C library's place: a disk that breaks. */
-int fdatasync(int fd)
-{
-	__atomic_add_fetch(&syncs, 1, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&sync_fails, __ATOMIC_RELAXED)) {
-		errno = EIO;
-		return -1;
-	}
-	return fsync(fd);
-}
-
-static bool limited;
-static size_t room; /* octets on the disk */
-static pthread_t loop_thread;
-
-/* Likewise, for the spool's files: a disk that is full, in the middle of an entry or not. */
-ssize_t write(int fd, const void *data, size_t len)
-{
-	size_t most = __atomic_load_n(&room, __ATOMIC_RELAXED);
-	struct stat st;
-
-	if (!__atomic_load_n(&limited, __ATOMIC_RELAXED) || pthread_equal(pthread_self(), loop_thread) ||
-	    fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return syscall(SYS_write, fd, data, len);
-	if (!most) {
-		errno = ENOSPC;
-		return -1;
-	}
-	len = len < most ? len : most;
-	__atomic_store_n(&room, most - len, __ATOMIC_RELAXED);
-	return syscall(SYS_write, fd, data, len);
-}
-
 static void up(void)
 {
-	loop_thread = pthread_self();
 	acct_up(true);
 	ck_assert(view().on_disk);
 }
@@ -180,6 +142,35 @@ START_TEST(on_after_the_recovered)
 	ck_assert_uint_eq(taken[1].status, RADIUS_ACCT_STOP);
 	ck_assert_uint_eq(taken[2].status, RADIUS_ACCT_ON);
 	ck_assert_str_eq(taken[3].session, "B");
+}
+END_TEST
+
+/* RAD-61, RAD-66: recovered records that the server does not take, and those behind them, don't hold up On for ever. */
+START_TEST(on_after_the_refused)
+{
+	unsigned s = 0;
+
+	conf.acct.on_off = true;
+	up();
+	serve();
+	add_in("T", RADIUS_ACCT_START, "A");
+	add_in("T", RADIUS_ACCT_STOP, "A");
+	add_in("T", RADIUS_ACCT_LINK_STOP, "A");
+	add(RADIUS_ACCT_STOP, "B");
+	answer(0, 0); /* A's Start */
+	again();
+	add(RADIUS_ACCT_START, "C");
+	for (; !count(RADIUS_ACCT_START, "C"); s++) {
+		for (size_t i = 0; i < nexchanges;)
+			if (exchanges[i].status == RADIUS_ACCT_STOP && strcmp(exchanges[i].session, "A") == 0)
+				i++;
+			else
+				answer(i, 0);
+		silence();
+		skip_ms(1000);
+		ck_assert_uint_lt(s, 200);
+	}
+	ck_assert_uint_eq(view().waiting, 2);
 }
 END_TEST
 
@@ -453,87 +444,6 @@ START_TEST(boot)
 }
 END_TEST
 
-/* --- a disk that fails --- */
-
-static void goes_on_in_memory(void)
-{
-	WAIT_FOR(view().disk_errors > 0);
-	ck_assert_uint_eq(errors_logged, 1);
-	ck_assert_ptr_nonnull(strstr(last_error, "hint="));
-	add(RADIUS_ACCT_STOP, "C");
-	serve(); /* goes on */
-	ck_assert_uint_eq(count(RADIUS_ACCT_STOP, "C"), 1);
-	add(RADIUS_ACCT_STOP, "E");
-	skip_ms(6000);
-	WAIT_FOR(view().disk_errors > 1);
-	ck_assert_uint_eq(errors_logged, 1);
-	serve();
-}
-
-static void all_on_disk(void)
-{
-	skip_ms(20000);
-	settle();
-	again();
-	ck_assert_uint_eq(accounting->waiting[ACCT_STOPS], 102);
-}
-
-START_TEST(full)
-{
-	up();
-	add(RADIUS_ACCT_STOP, "B");
-	settle();
-	__atomic_store_n(&room, 1000, __ATOMIC_RELAXED);
-	__atomic_store_n(&limited, true, __ATOMIC_RELAXED);
-	add_many(RADIUS_ACCT_STOP, "M", 0, 100);
-	WAIT_FOR(view().disk_errors > 0);
-	ck_assert_ptr_nonnull(strstr(last_error, "make room"));
-	skip_ms(6000);
-	WAIT_FOR(view().disk_errors > 1);
-	ck_assert_uint_eq(errors_logged, 1);
-	/* What was cut is not left at a file's end. */
-	again();
-	ck_assert_uint_eq(warnings_logged, 0);
-	ck_assert_uint_ge(view().waiting, 1);
-	ck_assert_uint_lt(view().waiting, 30);
-	add_many(RADIUS_ACCT_STOP, "N", (unsigned)view().waiting, 101);
-	WAIT_FOR(view().disk_errors > 0);
-	__atomic_store_n(&limited, false, __ATOMIC_RELAXED);
-	add(RADIUS_ACCT_STOP, "D");
-	all_on_disk();
-}
-END_TEST
-
-START_TEST(broken)
-{
-	up();
-	add(RADIUS_ACCT_STOP, "B");
-	settle();
-	__atomic_store_n(&sync_fails, true, __ATOMIC_RELAXED);
-	add_many(RADIUS_ACCT_STOP, "M", 0, 100);
-	goes_on_in_memory();
-	__atomic_store_n(&sync_fails, false, __ATOMIC_RELAXED);
-	ck_assert_uint_eq(view().waiting, 0);
-	add_many(RADIUS_ACCT_STOP, "N", 0, 101);
-	add(RADIUS_ACCT_STOP, "D");
-	all_on_disk();
-	ck_assert_uint_eq(files_like("unread").n, 0);
-}
-END_TEST
-
-/* Records that come together share a sync; the loop waits for none. */
-START_TEST(syncs_are_shared)
-{
-	up();
-	settle();
-	__atomic_store_n(&syncs, 0, __ATOMIC_RELAXED);
-	add_many(RADIUS_ACCT_STOP, "S", 0, 2000);
-	settle();
-	ck_assert_uint_lt(__atomic_load_n(&syncs, __ATOMIC_RELAXED), 1000);
-	ck_assert_uint_ge(__atomic_load_n(&syncs, __ATOMIC_RELAXED), 1);
-}
-END_TEST
-
 static void add_long_outage(void)
 {
 	no_server = true;
@@ -580,10 +490,9 @@ static Suite *spool_suite(void)
 {
 	Suite *s = suite_create("spool");
 
-	CASE(s, "restart", restart, open_sessions, closed_once, on_after_the_recovered, killed, many);
+	CASE(s, "restart", restart, open_sessions, closed_once, on_after_the_recovered, on_after_the_refused, killed, many);
 	CASE(s, "files", truncated, flipped, one_stop, foreign_files, compaction, bound);
 	CASE(s, "folder", lock, boot);
-	CASE(s, "disk", full, broken, syncs_are_shared);
 	return s;
 }
 

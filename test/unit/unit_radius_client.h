@@ -84,6 +84,16 @@ static inline void fake_close(struct fake *f)
 	f->fd = -1;
 }
 
+/* It is back, at the port that it had. */
+static inline void fake_reopen(struct fake *f)
+{
+	socklen_t len = f->address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+
+	f->fd = socket(f->address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(f->fd, 0);
+	ck_assert_int_eq(bind(f->fd, (struct sockaddr *)&f->address, len), 0);
+}
+
 /* The next request, if there is one. */
 static inline bool fake_next(struct fake *f, struct wire *w)
 {
@@ -353,6 +363,42 @@ static inline struct radius_server_view view_of(size_t i)
 
 	ck_assert(radius_client_view(client, i, &v));
 	return v;
+}
+
+/* --- both --- */
+
+/* Seconds pass until nothing is under way. */
+static inline void exhaust(void)
+{
+	for (int i = 0; i < 200 && radius_client_pending(client, RADIUS_AUTH); i++)
+		skip_ms(1000);
+	ck_assert_uint_eq(radius_client_pending(client, RADIUS_AUTH), 0);
+}
+
+static inline void answer(struct fake *f, struct caller *c, uint8_t code)
+{
+	struct wire w = fake_expect(f, RADIUS_ACCESS_REQUEST);
+
+	fake_reply(f, &w, code, 0);
+	ck_assert(c->dones == 1 && c->code == code);
+	ck_assert_str_eq(c->secret, f->secret);
+}
+
+/* One request that this server answers, after the others kept silent. */
+static inline void ask(struct fake *f)
+{
+	struct caller c = { 0 };
+	struct wire w;
+
+	caller_send(&c, RADIUS_AUTH);
+	for (int i = 0; i < 60 && !c.dones; i++) {
+		if (fake_next(f, &w))
+			fake_reply(f, &w, RADIUS_ACCESS_ACCEPT, 0);
+		else
+			skip_ms(500);
+	}
+	ck_assert(c.dones == 1 && c.error == 0);
+	ck_assert_str_eq(c.secret, f->secret);
 }
 
 /* --- start and end --- */

@@ -226,6 +226,51 @@ static inline unsigned cdn_at_last(void)
 	return m.cdn.result * 10u + m.cdn.error;
 }
 
+#define SIGNALLED(n) (n)
+#define EXITED(n) ((n) << 8)
+
+/* Time goes by on a connection whose echoes are answered. */
+static inline void pass_s(unsigned seconds)
+{
+	struct msg m;
+
+	for (; seconds; seconds--) {
+		skip_ms(1000);
+		while (pns_next(p, &m)) {
+			struct msg echo = { .type = MSG_ECHO_RP, .echo_rp = { .identifier = m.echo_rq.identifier,
+									       .result = ECHO_OK } };
+
+			ck_assert_uint_eq(m.type, MSG_ECHO_RQ);
+			pns_send(p, &echo);
+			turn();
+		}
+	}
+}
+
+/* What the plugin says when its link goes down. */
+static inline void down(uint64_t id, int status, bool peer_ended)
+{
+	const struct plugin_msg m = { .type = PLUGIN_DOWN, .down = { .status = status, .peer_ended = peer_ended,
+		.seconds = 3, .in_octets = 0x1000000AB, .out_octets = 0x2000000CD, .in_packets = 11, .out_packets = 22 } };
+
+	plugin_says(id, &m);
+}
+
+/* Of the next record, which must be a Stop. */
+static inline uint32_t cause(void)
+{
+	return attr_number(record(RADIUS_ACCT_STOP), RADIUS_ACCT_TERMINATE_CAUSE);
+}
+
+/* A session whose Start is told. */
+static inline uint64_t started(void)
+{
+	uint64_t id = linked("zoe");
+
+	record(RADIUS_ACCT_START);
+	return id;
+}
+
 static inline const char *var(const struct script_vars *vars, enum script_var v)
 {
 	for (unsigned i = 0; i < vars->n; i++)
@@ -234,15 +279,22 @@ static inline const char *var(const struct script_vars *vars, enum script_var v)
 	return NULL;
 }
 
-static inline void radius_add(Suite *s, const char *name, void (*setup)(void), const TTest *const *tests)
+static inline TCase *radius_case(Suite *s, const char *name, void (*setup)(void))
 {
 	TCase *tc = tcase_create(name);
 
 	tcase_add_checked_fixture(tc, setup, radius_over);
 	tcase_set_timeout(tc, 60);
+	suite_add_tcase(s, tc);
+	return tc;
+}
+
+static inline void radius_add(Suite *s, const char *name, void (*setup)(void), const TTest *const *tests)
+{
+	TCase *tc = radius_case(s, name, setup);
+
 	for (; *tests; tests++)
 		tcase_add_test(tc, *tests);
-	suite_add_tcase(s, tc);
 }
 
 #define RADIUS_CASE(s, name, setup, ...) radius_add(s, name, setup, (const TTest *const[]){ __VA_ARGS__, NULL })

@@ -26,9 +26,10 @@ static int fd = -1, ready_fd = -1; /* main's end; who waits for the start */
 static struct seqmsg raw;          /* the last message */
 static struct priv_msg m;
 
+/* As a whole: the root part may be reading it. */
 static inline void write_conf(const char *more)
 {
-	write_file("pacd.conf", 0600,
+	write_file("pacd.conf.new", 0600,
 		   "listen = [ \"127.0.0.1:%u\" ];\n"
 		   "user = \"nobody\";\n"
 		   "control_socket = \"%s/run/control\";\n"
@@ -40,6 +41,7 @@ static inline void write_conf(const char *more)
 		   "pools = ( { name = \"main\"; local = \"10.9.0.1\"; ranges = [ \"10.9.0.10-20\" ]; } );\n%s\n",
 		   port, dir, getpwuid(geteuid())->pw_name, getgrgid(getegid())->gr_name, log_target, dir, dir, dir,
 		   ppp_check, more);
+	ck_assert_int_eq(rename(in_dir("pacd.conf.new"), in_dir("pacd.conf")), 0);
 }
 
 /* --- the root part, in the child --- */

@@ -29,7 +29,7 @@ struct line {
 };
 
 static struct line lines[LINES];
-static unsigned nlines; /* number of the one that was dialled last */
+static unsigned nlines; /* the highest number of one that was dialled: as a rule the last one */
 static int dial_error;
 
 static struct peers peers;
@@ -63,7 +63,8 @@ static inline int fake_dial(void *ctx, uint64_t session, uint32_t peer_addr)
 		return dial_error;
 	ck_assert(!l->dialled);
 	*l = (struct line){ .dialled = true, .peer_addr = peer_addr, .fd = -1 };
-	nlines = (unsigned)session;
+	if (session > nlines)
+		nlines = (unsigned)session;
 	return 0;
 }
 
