@@ -8,7 +8,7 @@
 void rbuf_init(struct rbuf *r, const void *data, size_t len)
 {
 	r->p = data;
-	r->end = r->p + len;
+	r->end = len ? r->p + len : r->p; /* of nothing there need not even be an address */
 	r->fault = false;
 }
 

@@ -54,7 +54,7 @@ void mschap_v2_mppe_keys(const uint8_t nt_hash[MSCHAP_HASH_LEN], const uint8_t n
 void mschap_v1_mppe_key(const uint8_t nt_hash[MSCHAP_HASH_LEN], const uint8_t challenge[MSCHAP_V1_CHALLENGE_LEN],
 			uint8_t key[MSCHAP_MPPE_KEY_LEN]);
 
-/* Likewise from the hash of the hash, which is what a RADIUS server tells (MS-CHAP-MPPE-Keys, RFC 2548 section 2.4.1). */
+/* Likewise from the hash of the hash, which is what a RADIUS server tells (MS-CHAP-MPPE-Keys, RFC 2548 2.4.1). */
 void mschap_v1_start_key(const uint8_t hash_hash[MSCHAP_HASH_LEN], const uint8_t challenge[MSCHAP_V1_CHALLENGE_LEN],
 			 uint8_t key[MSCHAP_MPPE_KEY_LEN]);
 

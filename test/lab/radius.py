@@ -43,7 +43,7 @@ USERS = {
     "brief": "Session-Timeout = 4",
     "idler": "Idle-Timeout = 4",
     "single": "Port-Limit = 1",
-    "classy": 'Class = "gold", Class += 0x00ff01',
+    "classy": 'Class = "gold", Class += 0x00ff01, Acct-Interim-Interval = 60',
 }
 
 

@@ -38,12 +38,13 @@ def statistics(caller):
 def test_life(net, isp, freeradius, start, dial, folder):
     """Start, Interim and Stop of four sessions that end in four ways, Accounting-On and -Off around them.
 
-    RAD-04, -60 to -63, -66; counters against those of the client's own pppd; every Class in every record.
+    RAD-04, -60 to -63, -66; the server says how often an Interim comes; counters against those of the client's own
+    pppd; every Class in every record.
     """
     server, client = isp
     elsewhere = net.host("cli2")
     net.cable(server, "192.0.3.1/24", elsewhere, "192.0.3.2/24")
-    pacd = start(server, **ppp(folder, freeradius, acct="interim = 60;"))
+    pacd = start(server, **ppp(folder, freeradius, acct="interim = 0;"))
     freeradius.wait_records(Acct_Status_Type="Accounting-On")
     callers = {name: classy(dial, client, wait=False) for name in ("stays", "terminates", "is-reset")}
     callers["is-lost"] = classy(dial, elsewhere, server="192.0.3.1", wait=False)

@@ -482,8 +482,8 @@ static unsigned ask_echoes(struct pns *q, unsigned most)
 }
 
 /*
- * Calls that wait for their Call-Check are freed as they end.  Of a peer that asks and never reads, the first one's OCRP
- * ends the connection, and with it all others, in the midst of a walk over them.
+ * Calls that wait for their Call-Check are freed as they end.  Of a peer that asks and never reads, the first one's
+ * OCRP ends the connection, and with it all others, in the midst of a walk over them.
  */
 START_TEST(ended_in_one_walk)
 {
