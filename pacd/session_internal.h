@@ -40,7 +40,6 @@ struct session_service {
 	unsigned mtu; /* 0: ours */
 	bool no_vj;
 	uint32_t dns[2], wins[2];
-	enum plugin_mppe mppe;
 	bool mppe_40, mppe_128;
 };
 

@@ -567,7 +567,7 @@ START_TEST(completed_from_radcli)
 END_TEST
 
 /* The text is the root part's own, but a bad one must not harm either. */
-START_TEST(completed_with_nonsense)
+START_TEST(completed_by_nonsense)
 {
 	static const char *const texts[] = { "servers = 5;", "names = ( { name = \"a\"; host = \"x y\"; } );", "= ;",
 					     "secrets = ( { } );", "other = 1;" };
@@ -589,13 +589,11 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("conf_radius");
 	TCase *tc = tcase_create("texts");
-
 	tcase_add_loop_test(tc, errors_of_a_file, 0, sizeof bad / sizeof *bad);
 	tcase_add_loop_test(tc, warnings, 0, sizeof doubtful / sizeof *doubtful);
 	suite_add_tcase(s, tc);
 	UNIT_CASE(s, "values", defaults, values, used, secrets_are_not_shown, print_lacks_secrets_only);
-	UNIT_CASE(s, "complete", completed, completed_with_nothing, completed_twins, completed_from_radcli,
-		  completed_with_nonsense);
+	UNIT_CASE(s, "all", completed, completed_with_nothing, completed_twins, completed_from_radcli, completed_by_nonsense);
 	return s;
 }
 
