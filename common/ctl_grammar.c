@@ -13,22 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const arg_names[] = {
-	[CTL_ARG_NONE] = NULL,
-	[CTL_ARG_ID] = "ID",
-	[CTL_ARG_NAME] = "NAME",
-	[CTL_ARG_ADDRESS] = "ADDRESS",
-	[CTL_ARG_LEVEL] = "LEVEL",
-	[CTL_ARG_LOGIN] = "USER",
+/* What is said of an argument that is none. */
+static const char *const arg_faults[] = {
+	[CTL_ARG_ID] = "not an ID:",
+	[CTL_ARG_ADDRESS] = "not an IPv4 address:",
+	[CTL_ARG_LEVEL] = "not error, warn, info or debug:",
+	[CTL_ARG_LINE] = "not a line's name:",
 };
 
 static const struct ctl_syntax table[CTL_COMMANDS] = {
-	[CTL_HELP] = { { "help", NULL }, CTL_ARG_NONE, 0, "list the commands", NULL },
+	[CTL_HELP] = { { "help" }, CTL_ARG_NONE, 0, "list the commands", NULL },
 	[CTL_SHOW_STATUS] = { { "show", "status" }, CTL_ARG_NONE, CTL_MAY_SHOW,
 		"the daemon: version, uptime, channels in use, last reload", NULL },
 	[CTL_SHOW_SESSIONS] = { { "show", "sessions" }, CTL_ARG_NONE, CTL_MAY_SHOW,
 		"every call: user, addresses, interface, traffic", NULL },
-	[CTL_SHOW_SESSION] = { { "show", "session" }, CTL_ARG_ID, CTL_MAY_SHOW,
+	[CTL_SHOW_SESSION] = { { "show", "session", "ID" }, CTL_ARG_ID, CTL_MAY_SHOW,
 		"all that is known of one call",
 		"ID is the number in the first column of `show sessions`." },
 	[CTL_SHOW_CONNECTIONS] = { { "show", "connections" }, CTL_ARG_NONE, CTL_MAY_SHOW,
@@ -45,26 +44,38 @@ static const struct ctl_syntax table[CTL_COMMANDS] = {
 	[CTL_SHOW_ACCOUNTING] = { { "show", "accounting" }, CTL_ARG_NONE, CTL_MAY_SHOW,
 		"accounting records that wait or are delivered, and changes on request",
 		"What a server has not taken waits on disk until one does." },
-	[CTL_DISCONNECT] = { { "disconnect", NULL }, CTL_ARG_ID, CTL_MAY_ACT,
+	[CTL_SHOW_LINES] = { { "show", "lines" }, CTL_ARG_NONE, CTL_MAY_SHOW,
+		"every modem and terminal-server line: state, numbers, counters", NULL },
+	[CTL_SHOW_LINE] = { { "show", "line", "NAME" }, CTL_ARG_LINE, CTL_MAY_SHOW,
+		"all that is known of one line",
+		"NAME is the first column of `show lines`." },
+	[CTL_DISCONNECT] = { { "disconnect", "ID" }, CTL_ARG_ID, CTL_MAY_ACT,
 		"end one call",
 		"ID is the number in the first column of `show sessions`." },
-	[CTL_DISCONNECT_USER] = { { "disconnect", "user" }, CTL_ARG_NAME, CTL_MAY_ACT,
+	[CTL_DISCONNECT_USER] = { { "disconnect", "user", "NAME" }, CTL_ARG_NAME, CTL_MAY_ACT,
 		"end every call of a user",
 		"NAME is taken octet by octet as the peer sent it, with its domain if it has one." },
-	[CTL_DISCONNECT_PEER] = { { "disconnect", "peer" }, CTL_ARG_ADDRESS, CTL_MAY_ACT,
+	[CTL_DISCONNECT_PEER] = { { "disconnect", "peer", "ADDRESS" }, CTL_ARG_ADDRESS, CTL_MAY_ACT,
 		"end every call from an address",
 		"ADDRESS is the public IPv4 address of the peer, not the one inside the tunnel." },
-	[CTL_DRAIN] = { { "drain", NULL }, CTL_ARG_NONE, CTL_MAY_ACT,
+	[CTL_DRAIN] = { { "drain" }, CTL_ARG_NONE, CTL_MAY_ACT,
 		"take no new calls; those that are up stay", NULL },
 	[CTL_DRAIN_OFF] = { { "drain", "off" }, CTL_ARG_NONE, CTL_MAY_ACT,
 		"take new calls again", NULL },
-	[CTL_RELOAD] = { { "reload", NULL }, CTL_ARG_NONE, CTL_MAY_ACT,
+	[CTL_RELOAD] = { { "reload" }, CTL_ARG_NONE, CTL_MAY_ACT,
 		"read the configuration and the users again",
 		"A file with an error is refused whole and every error is shown; calls are untouched either way." },
-	[CTL_LOG] = { { "log", NULL }, CTL_ARG_LEVEL, CTL_MAY_ACT,
+	[CTL_LOG] = { { "log", "LEVEL" }, CTL_ARG_LEVEL, CTL_MAY_ACT,
 		"log more or less until the next reload",
 		"LEVEL is error, warn, info or debug." },
-	[CTL_TEST_RADIUS] = { { "test", "radius" }, CTL_ARG_LOGIN, CTL_MAY_ACT,
+	[CTL_LINE_BUSY_OUT] = { { "line", "NAME", "busy-out" }, CTL_ARG_LINE, CTL_MAY_ACT,
+		"take no call on that line; one that is up goes on",
+		"It stays so until `line NAME enable`, or until pacd starts again." },
+	[CTL_LINE_ENABLE] = { { "line", "NAME", "enable" }, CTL_ARG_LINE, CTL_MAY_ACT,
+		"use that line again", NULL },
+	[CTL_LINE_HANGUP] = { { "line", "NAME", "hangup" }, CTL_ARG_LINE, CTL_MAY_ACT,
+		"end the call or the ring on that line", NULL },
+	[CTL_TEST_RADIUS] = { { "test", "radius", "USER" }, CTL_ARG_LOGIN, CTL_MAY_ACT,
 		"ask the RADIUS servers about a user, and show what they say",
 		"The password is asked for on the terminal, or is the first line of standard input; it is sent with PAP." },
 };
@@ -76,21 +87,35 @@ const struct ctl_syntax *ctl_syntax_get(enum ctl_command c)
 
 static size_t word_count(const struct ctl_syntax *s)
 {
-	return s->words[1] ? 2 : 1;
+	size_t n = 0;
+
+	while (n < CTL_SYNTAX_WORDS && s->words[n])
+		n++;
+	return n;
+}
+
+static bool is_arg(const char *word)
+{
+	return word[0] >= 'A' && word[0] <= 'Z';
 }
 
 size_t ctl_syntax_arg(enum ctl_command c)
 {
-	return word_count(&table[c]);
+	const struct ctl_syntax *s = &table[c];
+	size_t i = 0;
+
+	while (i < word_count(s) && !is_arg(s->words[i]))
+		i++;
+	return i;
 }
 
 char *ctl_syntax_text(enum ctl_command c, char text[CTL_SYNTAX_TEXT])
 {
 	const struct ctl_syntax *s = &table[c];
-	const char *arg = arg_names[s->arg];
+	size_t len = 0;
 
-	snprintf(text, CTL_SYNTAX_TEXT, "%s%s%s%s%s", s->words[0], s->words[1] ? " " : "",
-		 s->words[1] ? s->words[1] : "", arg ? " " : "", arg ? arg : "");
+	for (size_t i = 0; i < word_count(s) && len < CTL_SYNTAX_TEXT; i++)
+		len += (size_t)snprintf(text + len, CTL_SYNTAX_TEXT - len, "%s%s", i ? " " : "", s->words[i]);
 	return text;
 }
 
@@ -105,11 +130,12 @@ static bool word_begins(const struct ctl_word *w, const char *want, bool *exact)
 	return true;
 }
 
+/* The first n of them; anything will do for the argument. */
 static bool words_match(const struct ctl_syntax *s, const struct ctl_words *w, size_t n, bool *exact)
 {
 	*exact = true;
 	for (size_t i = 0; i < n; i++)
-		if (!word_begins(&w->list[i], s->words[i], exact))
+		if (!is_arg(s->words[i]) && !word_begins(&w->list[i], s->words[i], exact))
 			return false;
 	return true;
 }
@@ -164,14 +190,15 @@ static void add_legal(struct text *t, const struct ctl_words *w)
 		}
 }
 
-static int complain(char why[CTL_WHY], const struct ctl_words *w, const char *what)
+/* at: the word that it is about, where there is one. */
+static int complain(char why[CTL_WHY], const struct ctl_words *w, size_t at, const char *what)
 {
 	struct text t = { why, CTL_WHY, 0 };
 	char quoted[80];
 
 	if (w->n)
-		text_add(&t, "%s %s; use ", what, log_quote(quoted, sizeof quoted, w->list[w->n - 1].text,
-							    w->list[w->n - 1].len));
+		text_add(&t, "%s %s; use ", what, log_quote(quoted, sizeof quoted, w->list[at].text,
+							    w->list[at].len));
 	else
 		text_add(&t, "no command; use ");
 	add_legal(&t, w);
@@ -194,7 +221,7 @@ static int id_parse(const struct ctl_word *w, uint64_t *id)
 	return 0;
 }
 
-/* The parsers of texts stop at a NUL: a word with one inside is no address and no level. */
+/* Texts end at a NUL: a word with one inside is no address, no level and no line. */
 static bool has_nul(const struct ctl_word *w)
 {
 	return strlen(w->text) != w->len;
@@ -211,6 +238,9 @@ static int arg_parse(struct ctl_match *m, enum ctl_arg arg, const struct ctl_wor
 	case CTL_ARG_LOGIN:
 		m->name = w;
 		return 0;
+	case CTL_ARG_LINE:
+		m->name = w;
+		return has_nul(w) || !w->len ? -EINVAL : 0;
 	case CTL_ARG_ADDRESS:
 		return has_nul(w) ? -EINVAL : addr_parse(w->text, &m->addr);
 	case CTL_ARG_LEVEL:
@@ -222,7 +252,7 @@ static int arg_parse(struct ctl_match *m, enum ctl_arg arg, const struct ctl_wor
 /* As many words as the command has, its password or not. */
 static bool count_fits(const struct ctl_syntax *s, size_t n)
 {
-	size_t want = word_count(s) + (s->arg != CTL_ARG_NONE);
+	size_t want = word_count(s);
 
 	return n == want || (s->arg == CTL_ARG_LOGIN && n == want + 1);
 }
@@ -253,19 +283,20 @@ int ctl_match(struct ctl_match *m, const struct ctl_words *w, char why[CTL_WHY])
 {
 	bool ambiguous;
 	const struct ctl_syntax *s;
+	size_t at;
 
 	memset(m, 0, sizeof *m);
 	m->command = command_find(w, &ambiguous);
 	if (ambiguous)
-		return complain(why, w, "ambiguous:");
+		return complain(why, w, w->n - 1, "ambiguous:");
 	if (m->command == CTL_COMMANDS)
-		return complain(why, w, "no such command, or too few or too many words, at");
+		return complain(why, w, w->n - 1, "no such command, or too few or too many words, at");
 	s = &table[m->command];
-	if (s->arg == CTL_ARG_LOGIN && w->n > word_count(s) + 1)
+	at = ctl_syntax_arg(m->command);
+	if (w->n > word_count(s))
 		m->password = &w->list[w->n - 1];
-	if (s->arg != CTL_ARG_NONE && arg_parse(m, s->arg, &w->list[word_count(s)]) < 0)
-		return complain(why, w, s->arg == CTL_ARG_LEVEL ? "not error, warn, info or debug:" :
-					s->arg == CTL_ARG_ADDRESS ? "not an IPv4 address:" : "not an ID:");
+	if (s->arg != CTL_ARG_NONE && arg_parse(m, s->arg, &w->list[at]) < 0)
+		return complain(why, w, at, arg_faults[s->arg]);
 	return 0;
 }
 

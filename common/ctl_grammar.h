@@ -19,6 +19,8 @@ enum ctl_command {
 	CTL_SHOW_CONFIG,
 	CTL_SHOW_RADIUS,
 	CTL_SHOW_ACCOUNTING,
+	CTL_SHOW_LINES,
+	CTL_SHOW_LINE,
 	CTL_DISCONNECT,
 	CTL_DISCONNECT_USER,
 	CTL_DISCONNECT_PEER,
@@ -26,16 +28,25 @@ enum ctl_command {
 	CTL_DRAIN_OFF,
 	CTL_RELOAD,
 	CTL_LOG,
+	CTL_LINE_BUSY_OUT,
+	CTL_LINE_ENABLE,
+	CTL_LINE_HANGUP,
 	CTL_TEST_RADIUS,
 	CTL_COMMANDS
 };
 
-/* CTL_ARG_LOGIN: a name, and on the socket a password behind it that pacctl does not take as a word. */
-enum ctl_arg { CTL_ARG_NONE, CTL_ARG_ID, CTL_ARG_NAME, CTL_ARG_ADDRESS, CTL_ARG_LEVEL, CTL_ARG_LOGIN };
+/*
+ * CTL_ARG_LOGIN: a name, and on the socket a password behind it that pacctl does not take as a word.  CTL_ARG_LINE: a
+ * name without a NUL, not empty.
+ */
+enum ctl_arg { CTL_ARG_NONE, CTL_ARG_ID, CTL_ARG_NAME, CTL_ARG_ADDRESS, CTL_ARG_LEVEL, CTL_ARG_LOGIN, CTL_ARG_LINE };
+
+#define CTL_SYNTAX_WORDS 3
 
 struct ctl_syntax {
-	const char *words[2]; /* the second may be NULL */
-	enum ctl_arg arg;     /* follows the words */
+	/* NULL behind the last one; one in capitals stands for the argument, wherever that is. */
+	const char *words[CTL_SYNTAX_WORDS];
+	enum ctl_arg arg;
 	unsigned right;       /* CTL_MAY_SHOW, CTL_MAY_ACT, or 0: everybody */
 	const char *help;     /* one line */
 	const char *detail;   /* more lines, or NULL */
@@ -57,9 +68,12 @@ struct ctl_match {
 const struct ctl_syntax *ctl_syntax_get(enum ctl_command c);
 /* "disconnect user NAME"; returns `text`. */
 char *ctl_syntax_text(enum ctl_command c, char text[CTL_SYNTAX_TEXT]);
-/* Where the argument stands among the words: after the fixed ones. */
+/* Where the argument stands among the words; how many words there are when it takes none. */
 size_t ctl_syntax_arg(enum ctl_command c);
-/* True when the command's fixed words begin with these, abbreviated or not; also with more words than it has. */
+/*
+ * True when the command's words begin with these, abbreviated or not, with anything for its argument; also with more
+ * words than it has.
+ */
 bool ctl_syntax_has(enum ctl_command c, const struct ctl_words *w);
 /*
  * Words may be abbreviated as long as one command is left; a whole word wins over a longer one.

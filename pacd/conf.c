@@ -111,7 +111,8 @@ static const struct conf_key pool_keys[] = {
 static const struct conf_elements pool_elements = { pool_keys, sizeof(struct conf_pool), NULL };
 
 static const struct conf_key root_keys[] = {
-	KEY("listen", listen, listen, .count = offsetof(struct conf, nlisten)),
+	KEY("listen", endpoints, listen, .count = offsetof(struct conf, nlisten), .min = CONF_PORT,
+	    .max = CONF_LIST_MAX),
 	KEY("max_channels", uint, max_channels, .min = 1, .max = 65535),
 	KEY("user", name, user, .max = 32),
 	KEY("control_socket", path, control.path, .max = SOCKET_OCTETS),
@@ -136,6 +137,17 @@ static const struct conf_key root_keys[] = {
 	CONF_GROUP("radius", conf_radius_keys),
 	KEY("pools", groups, pools, .count = offsetof(struct conf, npools), .arg = &pool_elements,
 	    .max = CONF_POOLS_MAX),
+	KEY("lines", groups, real.lines, .count = offsetof(struct conf, real.nlines), .arg = &conf_line_elements,
+	    .max = CONF_LINES_MAX),
+	KEY("line_choice", word, real.choice, .arg = conf_choice_words),
+	KEY("chats", groups, real.chats, .count = offsetof(struct conf, real.nchats), .arg = &conf_chat_elements,
+	    .max = CONF_LIST_MAX),
+	KEY("routes", groups, real.routes, .count = offsetof(struct conf, real.nroutes), .arg = &conf_route_elements,
+	    .max = CONF_LIST_MAX),
+	KEY("dialplan", groups, real.dialplan, .count = offsetof(struct conf, real.ndialplan),
+	    .arg = &conf_dialplan_elements, .max = CONF_LIST_MAX),
+	CONF_GROUP("pns", conf_pns_keys),
+	KEY("wan_error_interval", seconds, real.wen_ms, .min = 1000, .max = DAY_S * 1000),
 	{ 0 },
 };
 
@@ -176,6 +188,7 @@ static void numbers_default(struct conf *c)
 	c->ppp.lcp_echo_failure = 4;
 	c->ppp.ipparam = true;
 	hostname_default(c->hostname);
+	conf_lines_default(c);
 }
 
 static bool texts_default(struct conf *c, const char *file)
@@ -251,9 +264,10 @@ static void tree_read(struct conf_ctx *ctx, struct conf *c, const char *text, si
 		conf_walk(ctx, root_keys, config_root_setting(&tree), c);
 		pools_complete(c);
 		limits_complete(c);
-		if (!conf_radius_derive(c))
+		if (conf_radius_derive(c) && conf_lines_derive(c))
+			conf_check(ctx, c, &tree);
+		else
 			conf_fail_memory(ctx);
-		conf_check(ctx, c, &tree);
 	}
 	conf_text_clear(&tree);
 }

@@ -12,6 +12,7 @@
 #include "common/addr.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "pacd/conf_lines.h"
 #include "pacd/conf_radius.h"
 #include "pacd/proto/ctrl.h"
 
@@ -116,6 +117,7 @@ struct conf {
 	struct conf_ppp ppp;
 	struct conf_aaa aaa;
 	struct conf_radius radius;
+	struct conf_real real;      /* lines, chats, routes, dialplan, pns */
 	struct conf_pool *pools;
 	size_t npools;
 	struct conf_errors warnings; /* nothing that forbids to start, but worth a line in the log */

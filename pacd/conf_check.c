@@ -255,4 +255,5 @@ void conf_check(struct conf_ctx *ctx, const struct conf *c, const config_t *tree
 	check_auth(ctx, c, tree);
 	check_pools(ctx, c, tree);
 	conf_check_radius(ctx, c, tree);
+	conf_check_lines(ctx, c, tree);
 }

@@ -21,7 +21,7 @@
 #define TOTAL_MAX_MS ((PLUGIN_ANSWER_SECONDS - 1) * 1000)
 
 static const char *const signature_words[] = { "yes", "auto", "no", NULL };
-static const char *const precheck_words[] = { "off", "vpn", "all", NULL };
+static const char *const precheck_words[] = { "off", "vpn", "all", "lines", NULL };
 static const char *const unknown_words[] = { "refuse", "ignore", NULL };
 
 /* --- tables --- */

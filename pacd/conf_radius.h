@@ -20,7 +20,8 @@
 #define CONF_DAS_PORT 3799 /* where das.listen gives none */
 
 enum conf_signature { CONF_SIGNATURE_YES, CONF_SIGNATURE_AUTO, CONF_SIGNATURE_NO };
-enum conf_precheck { CONF_PRECHECK_OFF, CONF_PRECHECK_VPN, CONF_PRECHECK_ALL };
+/* "lines": rings, and requests for a real line; "vpn": requests for a local pppd; "all": both */
+enum conf_precheck { CONF_PRECHECK_OFF, CONF_PRECHECK_VPN, CONF_PRECHECK_ALL, CONF_PRECHECK_LINES };
 enum conf_unknown { CONF_UNKNOWN_REFUSE, CONF_UNKNOWN_IGNORE };
 /* aaa.method */
 enum conf_method { CONF_METHOD_LOCAL, CONF_METHOD_RADIUS, CONF_METHOD_RADIUS_LOCAL };

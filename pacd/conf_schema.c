@@ -139,6 +139,8 @@ void conf_walk_print(FILE *out, const struct conf_key *keys, const void *base, u
 
 		if (!type->print || (type->present && !type->present(keys, base)))
 			continue;
+		if (keys->applies && !keys->applies(keys, base))
+			continue;
 		fprintf(out, "%*s%s = ", (int)depth * 4, "", keys->name);
 		type->print(out, keys, base, depth);
 		fputs(";\n", out);

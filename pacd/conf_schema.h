@@ -35,6 +35,7 @@ struct conf_type {
 	/* For texts: what is wrong with it, or NULL. */
 	const char *(*check)(const struct conf_key *key, const char *text);
 	bool secret; /* its value is in no message */
+	bool empty;  /* a text that may be empty */
 };
 
 struct conf_key {
@@ -45,6 +46,8 @@ struct conf_key {
 	int64_t min, max;    /* of the number, or of a text's length */
 	const void *arg;     /* words, table of a group, or struct conf_elements */
 	bool required;
+	unsigned kinds; /* bits of the kinds of elements that have it; 0: all have; see `applies` */
+	bool (*applies)(const struct conf_key *key, const void *base); /* NULL: always; where not, it is not printed */
 };
 
 /* A list of groups. */
@@ -65,22 +68,30 @@ extern const struct conf_type conf_type_seconds; /* whole or fractional seconds 
 extern const struct conf_type conf_type_flag;    /* true or false */
 extern const struct conf_type conf_type_word;    /* arg: words; the value is the index */
 extern const struct conf_type conf_type_wordset; /* arg: words; the value is a set of bits 1 << index, not empty */
+extern const struct conf_type conf_type_wordbit; /* arg: words; the value is the bit 1 << index of a uint32_t */
 extern const struct conf_type conf_type_mode;    /* "0660" */
 extern const struct conf_type conf_type_path;    /* absolute; up to max octets */
 extern const struct conf_type conf_type_name;    /* letters, digits, "_", "." and "-"; up to max octets */
+extern const struct conf_type conf_type_numbered; /* a name of a line, with at most one "%" */
 extern const struct conf_type conf_type_login;   /* any text without control characters; up to max octets */
 extern const struct conf_type conf_type_secret;  /* UTF-8; up to max octets */
 extern const struct conf_type conf_type_octets;  /* a secret of any octets but NUL; up to max */
 extern const struct conf_type conf_type_shown;   /* likewise, but printed: for the root part's text alone */
-extern const struct conf_type conf_type_texts;   /* texts without control characters, each up to max octets */
+extern const struct conf_type conf_type_send;    /* what is sent to a modem; may be empty; up to max octets */
+extern const struct conf_type conf_type_expect;  /* what is waited for; likewise */
+extern const struct conf_type conf_type_ascii;   /* printable ASCII; up to max octets */
+/* texts, each up to max octets; arg: their type, or NULL: without control characters */
+extern const struct conf_type conf_type_texts;
 extern const struct conf_type conf_type_server;  /* host name or address as text; `count`: of its sockaddr_storage */
 extern const struct conf_type conf_type_hash;    /* 32 hexadecimal digits into 16 octets; the flag is at `count` */
 extern const struct conf_type conf_type_host;    /* host name into an array of char */
 extern const struct conf_type conf_type_addr;    /* of a host */
+extern const struct conf_type conf_type_source;  /* of this host, loopback as well */
 extern const struct conf_type conf_type_addrs;   /* array of CONF_DNS addresses */
 extern const struct conf_type conf_type_ranges;
 extern const struct conf_type conf_type_pool;    /* ranges to hand out: hosts only, no network or broadcast address */
-extern const struct conf_type conf_type_listen;
+extern const struct conf_type conf_type_endpoint;  /* min: port where none is given; 0: it must be */
+extern const struct conf_type conf_type_endpoints; /* likewise; 1 to max of them */
 extern const struct conf_type conf_type_nas4;    /* of this host: no link-local one, loopback as well */
 extern const struct conf_type conf_type_nas6;    /* likewise, IPv6, a sockaddr_storage */
 extern const struct conf_type conf_type_udp;     /* IPv4 or IPv6 with port as sockaddr_storage; up to max; min: port */
@@ -163,5 +174,28 @@ const char *conf_secret_doubt(const char *secret);
 /* Of a server asked in the same role twice, or a client given twice: the earlier one, or `i`. */
 size_t conf_server_twin(const struct conf_radius *r, size_t i);
 size_t conf_client_twin(const struct conf_radius_das *d, size_t i);
+
+/* --- conf_lines.c --- */
+
+/* Kinds of lines: type and mode. */
+enum conf_kind { CONF_KIND_TTY = 1, CONF_KIND_RAW = 2, CONF_KIND_RFC2217 = 4, CONF_KIND_PPP = 8 };
+
+enum conf_kind conf_line_kind(const struct conf_line *l);
+
+extern const struct conf_elements conf_line_elements, conf_chat_elements, conf_route_elements, conf_dialplan_elements;
+extern const struct conf_key conf_pns_keys[]; /* of struct conf */
+extern const char *const conf_choice_words[];
+/* What holds where nothing is given. */
+void conf_lines_default(struct conf *c);
+/* What follows from other settings; false without memory. */
+bool conf_lines_derive(struct conf *c);
+/* The one of that name, or NULL. */
+const struct conf_chat *conf_chat_find(const struct conf *c, const char *name);
+/* What the lines of a group are: CONF_LINE_PPP, or CONF_LINE_TTY for real ones; -1: there are none. */
+int conf_group_kind(const struct conf *c, const char *group);
+
+/* --- conf_check_lines.c --- */
+
+void conf_check_lines(struct conf_ctx *ctx, const struct conf *c, const config_t *tree);
 
 #endif

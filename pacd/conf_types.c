@@ -194,6 +194,27 @@ static void wordset_print(FILE *out, const struct conf_key *key, const void *bas
 
 const struct conf_type conf_type_wordset = { .read = wordset_read, .print = wordset_print };
 
+static void wordbit_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
+{
+	int i = word_find(ctx, key, s);
+
+	if (i >= 0)
+		*(uint32_t *)at(key, base) = UINT32_C(1) << i;
+}
+
+static void wordbit_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
+{
+	const char *const *words = key->arg;
+	unsigned i = 0;
+
+	(void)depth;
+	while (words[i + 1] && !(*(const uint32_t *)at(key, base) >> i & 1))
+		i++;
+	fprintf(out, "\"%s\"", words[i]);
+}
+
+const struct conf_type conf_type_wordbit = { .read = wordbit_read, .print = wordbit_print };
+
 static void mode_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
 {
 	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING ? config_setting_get_string(s) : "";
@@ -233,7 +254,7 @@ static const char *text_get(struct conf_ctx *ctx, const struct conf_key *key, co
 
 	if (!text)
 		return NULL;
-	if (!*text) {
+	if (!*text && !key->type->empty) {
 		conf_fail(ctx, s, "is empty; fill it in or take it out");
 		return NULL;
 	}
@@ -336,6 +357,25 @@ static const char *name_check(const struct conf_key *key, const char *text)
 const struct conf_type conf_type_name = { .read = text_read, .print = text_print, .present = text_present,
 					  .clear = text_clear, .check = name_check };
 
+/* One "%" in it, or none, stands for a number. */
+static const char *numbered_check(const struct conf_key *key, const char *text)
+{
+	char plain[CONF_LINE_NAME + 1];
+	size_t len = strlen(text);
+
+	if (strchr(text, '%') != strrchr(text, '%'))
+		return "has more than one \"%\"; the number takes the place of one";
+	if (len >= sizeof plain)
+		return "is too long; make it shorter";
+	memcpy(plain, text, len + 1);
+	if (strchr(plain, '%'))
+		*strchr(plain, '%') = '0';
+	return name_check(key, plain);
+}
+
+const struct conf_type conf_type_numbered = { .read = text_read, .print = text_print, .present = text_present,
+					      .clear = text_clear, .check = numbered_check };
+
 static const char *login_check(const struct conf_key *key, const char *text)
 {
 	(void)key;
@@ -344,6 +384,34 @@ static const char *login_check(const struct conf_key *key, const char *text)
 
 const struct conf_type conf_type_login = { .read = text_read, .print = text_print, .present = text_present,
 					   .clear = text_clear, .check = login_check };
+
+/* --- what is said to a modem, and what it says --- */
+
+static const char *send_check(const struct conf_key *key, const char *text)
+{
+	(void)key;
+	return chat_send_complaint(text);
+}
+
+const struct conf_type conf_type_send = { .read = text_read, .print = text_print, .present = text_present,
+					  .clear = text_clear, .check = send_check, .empty = true };
+
+static const char *ascii_check(const struct conf_key *key, const char *text)
+{
+	(void)key;
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return "must be printable ASCII; take the other characters out";
+	return NULL;
+}
+
+const struct conf_type conf_type_expect = { .read = text_read, .print = text_print, .present = text_present,
+					    .clear = text_clear, .check = ascii_check, .empty = true };
+
+const struct conf_type conf_type_ascii = { .read = text_read, .print = text_print, .present = text_present,
+					   .clear = text_clear, .check = ascii_check };
+
+/* --- secrets --- */
 
 static size_t utf8_lead(unsigned char c)
 {
@@ -470,7 +538,7 @@ const struct conf_type conf_type_server = { .read = server_read, .print = text_p
 
 static void texts_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
 {
-	const struct conf_key element = { .type = &conf_type_login, .max = key->max };
+	const struct conf_key element = { .type = key->arg ? key->arg : &conf_type_login, .max = key->max };
 	char **list;
 	size_t n;
 

@@ -43,7 +43,8 @@ static const char *text_get(struct conf_ctx *ctx, const config_setting_t *s)
 	return NULL;
 }
 
-static int addr_get(struct conf_ctx *ctx, const config_setting_t *s, uint32_t *addr)
+/* A host's, seen from outside; with `loopback` also one of this machine alone. */
+static int addr_get(struct conf_ctx *ctx, const config_setting_t *s, bool loopback, uint32_t *addr)
 {
 	const char *text = text_get(ctx, s);
 	char quoted[CONF_QUOTE];
@@ -54,7 +55,7 @@ static int addr_get(struct conf_ctx *ctx, const config_setting_t *s, uint32_t *a
 		conf_fail(ctx, s, "%s is not an IPv4 address; write it like \"10.0.0.1\"", conf_quote(quoted, text));
 		return -1;
 	}
-	if (conf_addr_usable(*addr))
+	if (conf_addr_usable(*addr) || (loopback && *addr >> 24 == 127))
 		return 0;
 	conf_fail(ctx, s, "%s is not the address of a host; give another one", conf_quote(quoted, text));
 	return -1;
@@ -71,7 +72,7 @@ static void addr_read(struct conf_ctx *ctx, const struct conf_key *key, const co
 {
 	uint32_t addr;
 
-	if (addr_get(ctx, s, &addr) == 0)
+	if (addr_get(ctx, s, false, &addr) == 0)
 		*(uint32_t *)at(key, base) = addr;
 }
 
@@ -87,6 +88,16 @@ static bool addr_present(const struct conf_key *key, const void *base)
 }
 
 const struct conf_type conf_type_addr = { .read = addr_read, .print = addr_print, .present = addr_present };
+
+static void source_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
+{
+	uint32_t addr;
+
+	if (addr_get(ctx, s, true, &addr) == 0)
+		*(uint32_t *)at(key, base) = addr;
+}
+
+const struct conf_type conf_type_source = { .read = source_read, .print = addr_print, .present = addr_present };
 
 /* --- lists --- */
 
@@ -112,7 +123,7 @@ static void addrs_read(struct conf_ctx *ctx, const struct conf_key *key, const c
 	int n = list_length(ctx, key, s, CONF_DNS);
 
 	for (int i = 0; i < n; i++)
-		if (addr_get(ctx, config_setting_get_elem(s, (unsigned)i), &addrs[i]) < 0)
+		if (addr_get(ctx, config_setting_get_elem(s, (unsigned)i), false, &addrs[i]) < 0)
 			addrs[i] = 0;
 }
 
@@ -239,32 +250,61 @@ static void pool_read(struct conf_ctx *ctx, const struct conf_key *key, const co
 
 const struct conf_type conf_type_pool = { .read = pool_read, .print = ranges_print, .clear = conf_list_clear };
 
-static void endpoint_get(struct conf_ctx *ctx, const config_setting_t *s, struct endpoint *ep)
+static void endpoint_get(struct conf_ctx *ctx, const config_setting_t *s, uint16_t port, struct endpoint *ep)
 {
 	const char *text = text_get(ctx, s);
 	char quoted[CONF_QUOTE];
 
 	if (!text)
 		return;
-	if (endpoint_parse(text, CONF_PORT, ep) == 0)
+	if (endpoint_parse(text, port, ep) == 0)
 		return;
 	memset(ep, 0, sizeof *ep);
-	conf_fail(ctx, s, "%s is no IPv4 address with an optional port; write it like \"0.0.0.0:1723\"",
-		  conf_quote(quoted, text));
+	if (port)
+		conf_fail(ctx, s, "%s is no IPv4 address with an optional port; write it like \"0.0.0.0:%u\"",
+			  conf_quote(quoted, text), port);
+	else
+		conf_fail(ctx, s, "%s is no IPv4 address with a port; write it like \"192.0.2.10:2001\"",
+			  conf_quote(quoted, text));
 }
 
-static void listen_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
+static void endpoint_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
 {
-	struct endpoint *list = conf_list_new(ctx, key, s, base, sizeof *list, CONF_LIST_MAX);
+	endpoint_get(ctx, s, (uint16_t)key->min, at(key, base));
+}
+
+static void endpoint_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
+{
+	const struct endpoint *ep = at(key, base);
+	char text[ENDPOINT_TEXT];
+
+	(void)depth;
+	fprintf(out, "\"%s\"", endpoint_text(*ep, text));
+}
+
+static bool endpoint_present(const struct conf_key *key, const void *base)
+{
+	const struct endpoint *ep = at(key, base);
+
+	return ep->port != 0;
+}
+
+const struct conf_type conf_type_endpoint = { .read = endpoint_read, .print = endpoint_print,
+					      .present = endpoint_present };
+
+static void endpoints_read(struct conf_ctx *ctx, const struct conf_key *key, const config_setting_t *s, void *base)
+{
+	struct endpoint *list = conf_list_new(ctx, key, s, base, sizeof *list, (int)key->max);
 	size_t n = list ? *count_at(key, base) : 0;
 
 	if (list && !n)
-		conf_fail(ctx, s, "is empty; give at least one address, or take it out to listen on all");
+		conf_fail(ctx, s, "is empty; give at least one address%s", key->required ? "" : ", or take it out to "
+			  "listen on all");
 	for (size_t i = 0; i < n; i++)
-		endpoint_get(ctx, config_setting_get_elem(s, (unsigned)i), &list[i]);
+		endpoint_get(ctx, config_setting_get_elem(s, (unsigned)i), (uint16_t)key->min, &list[i]);
 }
 
-static void listen_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
+static void endpoints_print(FILE *out, const struct conf_key *key, const void *base, unsigned depth)
 {
 	const struct endpoint *list = *(struct endpoint *const *)at(key, base);
 	char text[ENDPOINT_TEXT];
@@ -276,4 +316,5 @@ static void listen_print(FILE *out, const struct conf_key *key, const void *base
 	fputs(" ]", out);
 }
 
-const struct conf_type conf_type_listen = { .read = listen_read, .print = listen_print, .clear = conf_list_clear };
+const struct conf_type conf_type_endpoints = { .read = endpoints_read, .print = endpoints_print,
+					       .clear = conf_list_clear };

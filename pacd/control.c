@@ -17,6 +17,17 @@ static uint64_t seconds_since(struct mono t)
 	return (uint64_t)(mono_diff_us(mono_now(), t) / 1000000);
 }
 
+static void count_lines(struct lines *lines, struct ctl_status *s)
+{
+	struct line_view v;
+
+	s->lines_busy = lines_busy(lines);
+	for (size_t i = 0; lines_view(lines, i, &v); i++) {
+		s->lines++;
+		s->lines_failed += !strcmp(v.state, "failed");
+	}
+}
+
 static void show_status(void *ctx, struct ctl_status *s)
 {
 	const struct pacd *p = ctx;
@@ -30,6 +41,7 @@ static void show_status(void *ctx, struct ctl_status *s)
 		.last_reload_result = p->last_reload_result, .log_level = log_get_level(),
 		.users = p->users ? p->users->n : 0,
 	};
+	count_lines(p->lines, s);
 }
 
 struct session_walk {
@@ -53,6 +65,12 @@ static void tell_session(void *arg, const struct session_view *v)
 		.send_accm = v->send_accm, .receive_accm = v->receive_accm,
 	};
 
+	s.line = v->line;
+	s.group = v->group;
+	s.calling = v->calling;
+	s.called = v->called;
+	s.speed = v->speed;
+	s.direction = !v->line ? NULL : v->incoming ? "in" : "out";
 	control_session_radius(v, &s, class_hex);
 	walk->fn(walk->arg, &s);
 }
@@ -107,6 +125,16 @@ static void show_connections(void *ctx, ctl_connection_fn fn, void *arg)
 static bool show_pool(void *ctx, size_t i, struct pool_view *view)
 {
 	return pools_view(((struct pacd *)ctx)->pools, i, view);
+}
+
+static bool show_line(void *ctx, size_t i, struct line_view *view)
+{
+	return lines_view(((struct pacd *)ctx)->lines, i, view);
+}
+
+static int act_on_line(void *ctx, const char *name, enum line_act act)
+{
+	return lines_act(((struct pacd *)ctx)->lines, name, act);
 }
 
 static void show_totals(void *ctx, struct datapath_totals *totals)
@@ -171,6 +199,8 @@ const struct ctl_provider pacd_ctl_provider = {
 	.each_connection = show_connections,
 	.pool = show_pool,
 	.totals = show_totals,
+	.line = show_line,
+	.line_act = act_on_line,
 	.radius = control_show_radius,
 	.accounting = control_show_accounting,
 	.test_radius = control_test_radius,

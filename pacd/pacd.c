@@ -36,6 +36,7 @@ void pacd_fail(struct pacd *p, const char *what, int error, const char *hint)
 static void serving(struct pacd *p)
 {
 	p->phase = PACD_SERVING;
+	lines_configure(p->lines, p->conf, p->generation);
 	log_info("serving", "generation=%u max_channels=%u listen=%zu pools=%zu users=%zu", p->generation,
 		 p->conf->max_channels, p->conf->nlisten, p->conf->npools, p->users ? p->users->n : 0);
 	priv_client_ready(p->priv);
@@ -54,7 +55,8 @@ static void build_sessions(struct pacd *p)
 {
 	struct session_rooms rooms = {
 		.loop = p->loop, .conns = p->conns, .peers = &p->peers, .datapath = p->datapath,
-		.line_ops = &line_ppp_ops, .lines = p->lines, .pools = p->pools,
+		.line_ops = &line_ppp_ops, .lines = p->pppds, .real_ops = &lines_ops, .real_lines = p->lines,
+		.resolver = p->resolver, .pools = p->pools,
 		.radius = p->radius, .acct = p->acct,
 	};
 
@@ -86,19 +88,19 @@ static void conn_closed(void *ctx, struct conn *c, enum ctrl_close why)
 
 static const struct conn_handlers conn_handlers = { conn_call, conn_clear_calls, conn_established, conn_closed };
 
-static void line_answered(void *ctx, uint64_t session, int fd, uint32_t pid)
+static void line_answered(void *ctx, uint64_t session, const struct line_up *up)
 {
-	session_line_handlers.answered(((struct pacd *)ctx)->sessions, session, fd, pid);
+	session_line_handlers.answered(((struct pacd *)ctx)->sessions, session, up);
 }
 
-static void line_failed(void *ctx, uint64_t session, uint8_t result, uint8_t error)
+static void line_failed(void *ctx, uint64_t session, uint8_t result, uint8_t error, uint16_t cause)
 {
-	session_line_handlers.failed(((struct pacd *)ctx)->sessions, session, result, error);
+	session_line_handlers.failed(((struct pacd *)ctx)->sessions, session, result, error, cause);
 }
 
-static void line_down(void *ctx, uint64_t session, uint8_t error, int exit_status)
+static void line_down(void *ctx, uint64_t session, const struct line_end *end)
 {
-	session_line_handlers.down(((struct pacd *)ctx)->sessions, session, error, exit_status);
+	session_line_handlers.down(((struct pacd *)ctx)->sessions, session, end);
 }
 
 static void line_plugin(void *ctx, uint64_t session, const struct plugin_msg *m)
@@ -106,7 +108,19 @@ static void line_plugin(void *ctx, uint64_t session, const struct plugin_msg *m)
 	session_line_handlers.plugin(((struct pacd *)ctx)->sessions, session, m);
 }
 
-static const struct line_handlers line_handlers = { line_answered, line_failed, line_down, line_plugin };
+static void line_rings(void *ctx, const struct line_ring *r)
+{
+	session_line_handlers.ring(((struct pacd *)ctx)->sessions, r);
+}
+
+static void line_ring_over(void *ctx, uint64_t ring)
+{
+	session_line_handlers.ring_over(((struct pacd *)ctx)->sessions, ring);
+}
+
+static const struct line_handlers line_handlers = {
+	line_answered, line_failed, line_down, line_plugin, line_rings, line_ring_over,
+};
 
 static void line_closed(void *ctx, uint64_t session)
 {
@@ -150,13 +164,15 @@ static int build_rooms(struct pacd *p)
 		return -errno;
 	p->pools = pools_new(p->conf);
 	p->conns = conns_new(p->loop, &conn_handlers, p, &p->peers);
-	p->lines = line_ppp_new(p->loop, p->priv, &line_handlers, p);
-	if (!p->pools || !p->conns || !p->lines || build_radius(p) < 0)
+	p->pppds = line_ppp_new(p->loop, p->priv, &line_handlers, p);
+	p->lines = lines_new(p->loop, p->priv, &line_handlers, p);
+	p->resolver = resolver_new(p->loop);
+	if (!p->pools || !p->conns || !p->pppds || !p->lines || !p->resolver || build_radius(p) < 0)
 		return -ENOMEM;
 	build_sessions(p);
 	if (!p->sessions || build_das(p) < 0)
 		return -ENOMEM;
-	line_ppp_set_generation(p->lines, p->generation);
+	line_ppp_set_generation(p->pppds, p->generation);
 	pacd_configure_conns(p);
 	return 0;
 }
@@ -258,6 +274,10 @@ static void on_opened(void *ctx, const struct priv_opened *m, int fd)
 	struct pacd *p = ctx;
 	int r;
 
+	if (m->socket == PRIV_SOCKET_LINE) {
+		lines_opened(p->lines, m, fd);
+		return;
+	}
 	if (m->error && m->socket != PRIV_SOCKET_SPOOL) {
 		open_failed(p, m);
 		return;
@@ -294,6 +314,7 @@ void pacd_drain(struct pacd *p, bool on)
 	p->draining = on;
 	sessions_drain(p->sessions, on);
 	conns_drain(p->conns, on);
+	lines_drain(p->lines, on);
 	notify_send(on ? "STATUS=Draining" : "STATUS=Serving");
 	log_info(on ? "drain" : "drain-cancelled", "channels=%u", sessions_channels(p->sessions));
 }
@@ -331,7 +352,8 @@ static void on_drained(struct ev_loop *loop, struct ev_prepare *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (!sessions_count(p->sessions) && !conns_count(p->conns) && !line_ppp_count(p->lines))
+	if (!sessions_count(p->sessions) && !sessions_rings(p->sessions) && !conns_count(p->conns) &&
+	    !line_ppp_count(p->pppds) && !lines_busy(p->lines))
 		account_end(p);
 }
 
@@ -369,12 +391,12 @@ static void on_gone(void *ctx)
 
 static void on_started(void *ctx, const struct priv_started *m, int pty, int plugin, int log)
 {
-	line_ppp_started(((struct pacd *)ctx)->lines, m, pty, plugin, log);
+	line_ppp_started(((struct pacd *)ctx)->pppds, m, pty, plugin, log);
 }
 
 static void on_exited(void *ctx, const struct priv_exited *m)
 {
-	line_ppp_exited(((struct pacd *)ctx)->lines, m);
+	line_ppp_exited(((struct pacd *)ctx)->pppds, m);
 }
 
 static const struct priv_handlers priv_handlers = {
@@ -424,7 +446,8 @@ static void pacd_clear(struct pacd *p)
 	if (p->ctl)
 		ctl_free(p->ctl);
 	conns_free(p->conns);
-	line_ppp_free(p->lines);
+	line_ppp_free(p->pppds);
+	lines_free(p->lines);
 	if (p->datapath)
 		p->datapath->ops->free(p->datapath);
 	das_free(p->das);
@@ -433,6 +456,7 @@ static void pacd_clear(struct pacd *p)
 	radius_client_free(p->radius);
 	control_radius_clear(p);
 	dictionary_free(p->dictionary);
+	resolver_free(p->resolver);
 	pools_free(p->pools);
 	priv_client_free(p->priv);
 	peers_clear(&p->peers);

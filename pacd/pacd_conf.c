@@ -42,7 +42,7 @@ void pacd_configure_conns(struct pacd *p)
 		.self = { .max_channels = (uint16_t)c->max_channels, .firmware = FIRMWARE, .accept_minor = true },
 		.connections = c->limits.connections, .connections_per_peer = c->limits.connections_per_peer,
 		.pending = c->limits.pending, .pending_per_peer = c->limits.pending_per_peer,
-		.one_per_peer = c->one_connection_per_peer,
+		.one_per_peer = c->one_connection_per_peer, .idle_ms = c->real.pns.idle_ms,
 	};
 
 	memcpy(settings.self.host, c->hostname, sizeof settings.self.host);
@@ -181,7 +181,8 @@ static void apply(struct pacd *p, struct conf *conf, struct conf_users *users, u
 	log_restart_needed(old, conf);
 	configure_radius(p);
 	sessions_configure(p->sessions, conf, users);
-	line_ppp_set_generation(p->lines, generation);
+	line_ppp_set_generation(p->pppds, generation);
+	lines_configure(p->lines, conf, generation);
 	pacd_configure_conns(p);
 	pacd_ctl_permission(p);
 	conf_free(old);

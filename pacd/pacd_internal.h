@@ -7,6 +7,7 @@
 #include "pacd/aaa/dictionary.h"
 #include "pacd/ctl/ctl.h"
 #include "pacd/line/line_ppp.h"
+#include "pacd/line/lines.h"
 #include "pacd/net/listener.h"
 #include "pacd/session.h"
 
@@ -32,7 +33,9 @@ struct pacd {
 	struct conns *conns;
 	struct listener **listeners;
 	size_t nlisteners; /* a reload may change how many the configuration names */
-	struct line_ppp *lines;
+	struct line_ppp *pppds;
+	struct lines *lines; /* real ones */
+	struct resolver *resolver;
 	struct pools *pools;
 	struct datapath *datapath;
 	struct radius_client *radius;

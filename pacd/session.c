@@ -7,6 +7,7 @@
 #include "pacd/session_internal.h"
 
 #include "common/log.h"
+#include "common/random.h"
 #include "pacd/line/ifstats.h"
 #include "pacd/stats.h"
 
@@ -97,6 +98,9 @@ static void on_deadline(struct session *s, enum session_deadline d)
 	case SESSION_DL_NOTE:
 		session_acct_note(s);
 		break;
+	case SESSION_DL_WEN:
+		session_real_errors_due(s);
+		break;
 	case SESSION_DEADLINES:
 		break;
 	}
@@ -129,18 +133,31 @@ static uint64_t pns_hash(uint64_t conn, uint16_t call_id)
 	return hash_u64(conn << 16 | call_id);
 }
 
-static int tables_insert(struct sessions *set, struct session *s)
+struct session *session_find_pns(struct sessions *set, uint64_t conn, uint16_t pns_id)
 {
-	if (hash_insert(&set->by_id, &s->by_id, hash_u64(s->id)) < 0)
-		return -1;
-	if (hash_insert(&set->by_pns, &s->by_pns, pns_hash(s->conn, s->ocrq.call_id)) < 0) {
-		hash_remove(&set->by_id, &s->by_id);
-		return -1;
+	struct hash_node *node = hash_first(&set->by_pns, pns_hash(conn, pns_id));
+
+	for (; node; node = hash_next(node)) {
+		struct session *s = hash_entry(node, struct session, by_pns);
+
+		if (s->conn == conn && s->pns_id == pns_id && !s->call_over)
+			return s;
 	}
+	return NULL;
+}
+
+int session_take_pns_id(struct session *s, uint16_t id)
+{
+	int r = hash_insert(&s->set->by_pns, &s->by_pns, pns_hash(s->conn, id));
+
+	if (r < 0)
+		return r;
+	s->pns_id = id;
+	s->has_pns_id = true;
 	return 0;
 }
 
-struct session *session_new(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+struct session *session_new(struct sessions *set, struct conn *c)
 {
 	struct session *s = calloc(1, sizeof *s);
 
@@ -149,9 +166,10 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 	s->set = set;
 	s->id = set->next_id;
 	s->conn = conn_id(c);
-	s->ocrq = *m;
 	s->send_accm = s->receive_accm = UINT32_MAX;
-	if (tables_insert(set, s) < 0) {
+	s->line_ops = set->rooms.line_ops;
+	s->lines = set->rooms.lines;
+	if (hash_insert(&set->by_id, &s->by_id, hash_u64(s->id)) < 0) {
 		free(s);
 		return NULL;
 	}
@@ -174,7 +192,9 @@ struct session *session_new(struct sessions *set, struct conn *c, const struct m
 
 void session_unlink_call(struct session *s)
 {
-	hash_remove(&s->set->by_pns, &s->by_pns);
+	if (s->has_pns_id)
+		hash_remove(&s->set->by_pns, &s->by_pns);
+	s->has_pns_id = false;
 	list_remove(&s->conn_link);
 }
 
@@ -188,13 +208,10 @@ static void give_up(struct session *s)
 	session_acct_stop(s);
 }
 
-static void session_free(struct session *s)
+void session_discard(struct session *s)
 {
 	struct sessions *set = s->set;
 
-	give_up(s);
-	session_acct_link(s, RADIUS_ACCT_LINK_STOP);
-	session_tunnel_release(s);
 	ev_timer_stop(set->rooms.loop, &s->timer);
 	session_user_release(s);
 	hash_remove(&set->by_id, &s->by_id);
@@ -203,8 +220,17 @@ static void session_free(struct session *s)
 	peers_put(set->rooms.peers, s->peer.addr, PEERS_LINES);
 	conf_free(s->conf);
 	set->count--;
+	free(s->real);
 	explicit_bzero(s, sizeof *s);
 	free(s);
+}
+
+static void session_free(struct session *s)
+{
+	give_up(s);
+	session_acct_link(s, RADIUS_ACCT_LINK_STOP);
+	session_tunnel_release(s);
+	session_discard(s);
 }
 
 /* Steps the call; the session may be gone afterwards. */
@@ -245,9 +271,14 @@ void session_end(struct session *s, enum line_reason reason)
 
 /* --- what connections and lines tell --- */
 
-/* Ledger section 7: the caller is the PNS, so what it stops is the user's request. */
-enum radius_terminate_cause session_close_cause(enum ctrl_close why)
+/*
+ * Ledger section 7: of a call that the PNS has asked for, the caller is the PNS, so what it stops is the user's request;
+ * to one who has dialled in, the PNS is the service.
+ */
+enum radius_terminate_cause session_close_cause(enum ctrl_close why, bool incoming)
 {
+	if (incoming && why != CTRL_CLOSE_STOPPED && why != CTRL_CLOSE_STOP_TIMEOUT && why != CTRL_CLOSE_FAULT)
+		return RADIUS_CAUSE_LOST_SERVICE;
 	switch (why) {
 	case CTRL_CLOSE_PEER_STOP:
 		return RADIUS_CAUSE_USER_REQUEST;
@@ -269,55 +300,82 @@ static void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why)
 	list_each(at, conn_calls(c)) {
 		struct session *s = list_entry(at, struct session, conn_link);
 
-		session_ending(s, LINE_PEER_LOST, session_close_cause(why));
+		session_ending(s, LINE_PEER_LOST, session_close_cause(why, s->incoming));
 		session_event(s, &lost);
 	}
+}
+
+static void on_established(void *ctx, struct conn *c)
+{
+	session_tunnel_up(ctx, c);
+	session_ring_conn_up(ctx, c);
+}
+
+static void on_closed(void *ctx, struct conn *c, enum ctrl_close why)
+{
+	session_tunnel_down(ctx, c, why);
+	session_ring_conn_down(ctx, c, why);
 }
 
 const struct conn_handlers session_conn_handlers = {
 	.call = session_call_message,
 	.clear_calls = on_clear_calls,
-	.established = session_tunnel_up,
-	.closed = session_tunnel_down,
+	.established = on_established,
+	.closed = on_closed,
 };
 
 /* In 1/10 s (section 2.7).  It seeds an estimate only: what nobody can mean must not overflow. */
-static uint32_t peer_delay_us(const struct msg_ocrq *m)
+static uint32_t delay_us(unsigned tenths)
 {
-	return 100000u * (m->delay < 600 ? m->delay : 600);
+	return 100000u * (tenths < 600 ? tenths : 600);
 }
 
-static bool attach_data(struct session *s, int fd)
+/* A real line is slow, and its flow control is real; of the framing only the PNS knows what was agreed (CALL-20). */
+static void describe_real(const struct session *s, const struct line_up *up, struct datapath_call *call)
+{
+	call->accm = s->send_accm;
+	call->receive_accm = s->receive_accm;
+	call->window = up->window;
+	call->strict_window = call->ack_taken = up->flow_control;
+	call->pace_bps = up->pace_bps;
+	call->sync = up->framing == MSG_FRAMING_SYNC;
+}
+
+static bool attach_data(struct session *s, const struct line_up *up)
 {
 	struct sessions *set = s->set;
 	struct datapath_call call = {
-		.id = s->id, .call_id = s->call_id, .peer_call_id = s->ocrq.call_id,
-		.local_addr = s->local_addr, .peer_addr = s->peer.addr, .fd = fd,
+		.id = s->id, .call_id = s->call_id, .peer_call_id = s->pns_id,
+		.local_addr = s->local_addr, .peer_addr = s->peer.addr, .fd = up->fd,
 		.window = (uint16_t)s->conf->window,
-		.peer_window = s->ocrq.window ? s->ocrq.window : 1, /* MSG-15 */
-		.peer_delay_us = peer_delay_us(&s->ocrq), .strict_window = s->conf->strict_window,
+		.peer_window = s->peer_window ? s->peer_window : 1, /* MSG-15 */
+		.peer_delay_us = delay_us(s->peer_delay), .strict_window = s->conf->strict_window,
 		.ack_timeout_max_us = s->conf->ack_timeout_max_ms * 1000,
 	};
 
+	if (s->real)
+		describe_real(s, up, &call);
 	if (set->rooms.datapath->ops->attach(set->rooms.datapath, &call) < 0)
 		return false;
 	s->data_on = true;
 	return true;
 }
 
-static void on_line_answered(void *ctx, uint64_t id, int fd, uint32_t pid)
+static void on_line_answered(void *ctx, uint64_t id, const struct line_up *up)
 {
 	struct session *s = session_find(ctx, id);
 	struct call_event ev = { .type = CALL_EV_ANSWERED };
 
 	if (!s || s->call_over) {
-		close(fd);
+		close(up->fd);
 		return;
 	}
-	s->pid = pid;
+	s->pid = up->pid;
 	s->deadlines[SESSION_DL_DIAL] = MONO_NEVER;
+	if (s->real)
+		session_real_up(s, up);
 	/* Before the step, since it can fail and since LCP may follow right behind our OCRP (GRE-20). */
-	if (!attach_data(s, fd)) {
+	if (!attach_data(s, up)) {
 		session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
 		ev = (struct call_event){ .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_PAC };
 	} else {
@@ -326,10 +384,10 @@ static void on_line_answered(void *ctx, uint64_t id, int fd, uint32_t pid)
 	session_event(s, &ev);
 }
 
-static void on_line_failed(void *ctx, uint64_t id, uint8_t result, uint8_t error)
+static void on_line_failed(void *ctx, uint64_t id, uint8_t result, uint8_t error, uint16_t cause)
 {
 	struct session *s = session_find(ctx, id);
-	struct call_event ev = { .type = CALL_EV_LINE_FAILED, .result = result, .error = error };
+	struct call_event ev = { .type = CALL_EV_LINE_FAILED, .result = result, .error = error, .cause = cause };
 
 	if (!s)
 		return;
@@ -400,25 +458,32 @@ void session_note_exit(struct session *s, int status)
 	session_ending(s, exit_reason(status), exit_cause(s, status));
 }
 
-static void note_line_end(struct session *s, uint8_t error, int wait_status)
+static void note_line_end(struct session *s, const struct line_end *end)
 {
-	if (!WIFEXITED(wait_status))
-		session_ending(s, error ? LINE_FAULT : LINE_USER, RADIUS_CAUSE_NAS_ERROR);
-	else if (error)
-		session_ending(s, LINE_FAULT, exit_cause(s, WEXITSTATUS(wait_status)));
+	int status = end->exit_status;
+
+	if (!end->has_status)
+		session_ending(s, end->error ? LINE_FAULT : LINE_CARRIER,
+			       end->error ? RADIUS_CAUSE_PORT_ERROR : RADIUS_CAUSE_LOST_CARRIER);
+	else if (!WIFEXITED(status))
+		session_ending(s, end->error ? LINE_FAULT : LINE_USER, RADIUS_CAUSE_NAS_ERROR);
+	else if (end->error)
+		session_ending(s, LINE_FAULT, exit_cause(s, WEXITSTATUS(status)));
 	else
-		session_note_exit(s, WEXITSTATUS(wait_status));
+		session_note_exit(s, WEXITSTATUS(status));
 }
 
-static void on_line_down(void *ctx, uint64_t id, uint8_t error, int exit_status)
+static void on_line_down(void *ctx, uint64_t id, const struct line_end *end)
 {
 	struct session *s = session_find(ctx, id);
-	struct call_event ev = { .type = CALL_EV_LINE_DOWN, .error = error };
+	struct call_event ev = { .type = CALL_EV_LINE_DOWN, .error = end->error, .cause = end->cause };
 
 	if (!s)
 		return;
 	s->line_over = true;
-	note_line_end(s, error, exit_status);
+	note_line_end(s, end);
+	if (s->real)
+		session_acct_count(s);
 	session_acct_stop(s); /* for a pppd that has not told its end */
 	session_event(s, &ev);
 }
@@ -436,15 +501,21 @@ const struct line_handlers session_line_handlers = {
 	.failed = on_line_failed,
 	.down = on_line_down,
 	.plugin = on_line_plugin,
+	.ring = session_ring,
+	.ring_over = session_ring_over,
 };
 
 /* pppd has let go of its pty: its exit follows at once as a rule, and tells more. */
 void sessions_line_closed(void *ctx, uint64_t id)
 {
+	static const struct call_event down = { .type = CALL_EV_LINE_DOWN };
 	struct session *s = session_find(ctx, id);
 
 	log_debug("line-closed", "session=%llu", (unsigned long long)id);
-	if (s && !s->call_over)
+	if (s && s->real) {
+		session_ending(s, LINE_CARRIER, RADIUS_CAUSE_LOST_CARRIER);
+		session_event(s, &down);
+	} else if (s && !s->call_over)
 		session_set_deadline(s, SESSION_DL_CLOSED, mono_add_s(mono_now(), CLOSED_S));
 }
 
@@ -466,6 +537,11 @@ struct sessions *sessions_new(const struct session_rooms *rooms)
 	hash_init(&set->by_pns);
 	hash_init(&set->by_user);
 	hash_init(&set->tunnels);
+	hash_init(&set->failing);
+	list_init(&set->rings);
+	list_init(&set->owed);
+	ev_init(&set->owed_timer, NULL);
+	set->serial = (uint16_t)random_u32();
 	callid_init(&set->callids);
 	return set;
 }
@@ -474,8 +550,11 @@ void sessions_free(struct sessions *set)
 {
 	if (!set)
 		return;
+	session_ring_clear(set);
 	list_each(at, &set->all)
 		session_free(list_entry(at, struct session, link));
+	session_offer_clear(set);
+	session_pns_clear(set);
 	session_tunnel_clear(set);
 	hash_clear(&set->by_id);
 	hash_clear(&set->by_pns);
@@ -495,6 +574,8 @@ void sessions_configure(struct sessions *set, const struct conf *conf, const str
 void sessions_drain(struct sessions *set, bool on)
 {
 	set->draining = on;
+	if (on)
+		sessions_end_rings(set);
 }
 
 /* The first one behind that id; they stand in the order of their ids. */

@@ -1,8 +1,9 @@
 /*
  * Sessions: call + line + user + address lease, the only place where these meet.
  *
- * A session begins with an admitted Outgoing-Call-Request and is freed when both
- * its call and its line are over; either may end first.  Named by a 64-bit id.
+ * A session begins with an admitted Outgoing-Call-Request, or with an offer of a
+ * ringing line to a PNS, and is freed when both its call and its line are over;
+ * either may end first.  Named by a 64-bit id.
  */
 #ifndef PACD_SESSION_H
 #define PACD_SESSION_H
@@ -13,6 +14,7 @@
 #include "pacd/line/line.h"
 #include "pacd/net/conn.h"
 #include "pacd/net/datapath.h"
+#include "pacd/net/resolve.h"
 #include "pacd/pool.h"
 #include "pacd/proto/call.h"
 
@@ -24,8 +26,11 @@ struct session_rooms {
 	struct conns *conns;
 	struct peers *peers;
 	struct datapath *datapath;
-	const struct line_ops *line_ops;
+	const struct line_ops *line_ops; /* local pppds */
 	void *lines;
+	const struct line_ops *real_ops; /* real lines; NULL: there are none */
+	void *real_lines;
+	struct resolver *resolver; /* NULL: PNSs have addresses, never names */
 	struct pools *pools;
 	struct radius_client *radius; /* NULL: no servers are ever asked */
 	struct acct *acct;            /* NULL: nothing is accounted */
@@ -49,6 +54,9 @@ struct session_view {
 	int64_t idle_s;      /* -1: not measured */
 	uint32_t pid;
 	uint32_t send_accm, receive_accm;
+	const char *line, *group, *calling, *called; /* of a real line; NULL: a local pppd */
+	bool incoming;
+	uint32_t speed; /* bit/s; 0: not known */
 	struct datapath_stats stats;
 	/* of RADIUS; NULL, "" or 0: none */
 	const char *session_id, *account, *filter, *rate_limit, *server;
@@ -93,5 +101,9 @@ extern const struct das_sessions session_das;
 extern const struct conn_handlers session_conn_handlers; /* ctx: struct sessions */
 extern const struct line_handlers session_line_handlers;
 void sessions_line_closed(void *ctx, uint64_t id);       /* datapath_closed_fn */
+/* Rings that are not answered yet: nobody will. */
+void sessions_end_rings(struct sessions *s);
+/* Rings under way. */
+unsigned sessions_rings(const struct sessions *s);
 
 #endif

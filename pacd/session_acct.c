@@ -58,7 +58,7 @@ void session_acct_describe(struct session *s)
 	snprintf(c->connect_info, sizeof c->connect_info, "%u PPTP", call_speed(&s->ocrq, s->conf->speed));
 	c->tunnel.client = s->peer.addr;
 	c->tunnel.server = s->local_addr;
-	snprintf(c->tunnel.connection, sizeof c->tunnel.connection, "%u", s->ocrq.serial);
+	snprintf(c->tunnel.connection, sizeof c->tunnel.connection, "%u", s->serial);
 }
 
 /* --- causes --- */
@@ -80,6 +80,8 @@ static enum radius_terminate_cause reason_cause(enum line_reason reason)
 		[LINE_SILENT] = RADIUS_CAUSE_LOST_CARRIER,
 		[LINE_FAULT] = RADIUS_CAUSE_NAS_ERROR,
 		[LINE_REFUSED] = RADIUS_CAUSE_NAS_REQUEST,
+		[LINE_CARRIER] = RADIUS_CAUSE_LOST_CARRIER,
+		[LINE_NO_PNS] = RADIUS_CAUSE_LOST_SERVICE,
 	};
 
 	return causes[reason];
@@ -99,11 +101,29 @@ static bool accounted(const struct session *s)
 	return rooms->acct && rooms->radius && acct_enabled(rooms->acct);
 }
 
+/* RAD-62: a real line is the port, so what comes from it is input. */
+static void count_real(struct session *s)
+{
+	struct datapath *d = s->set->rooms.datapath;
+	struct datapath_stats st = s->final;
+
+	if (s->data_on)
+		d->ops->stats(d, s->call_id, &st);
+	s->counted.in_octets = st.tx_octets;
+	s->counted.out_octets = st.rx_octets;
+	s->counted.in_packets = st.tx_packets;
+	s->counted.out_packets = st.rx_packets;
+}
+
 /* The interface's own counters, as long as it is there; else the last ones stay. */
 static void count(struct session *s)
 {
 	struct ifstats st;
 
+	if (s->real) {
+		count_real(s);
+		return;
+	}
 	if (s->has_counted || !s->link_up.ifname[0] || ifstats_read(s->set->netlink, s->link_up.ifname, &st) < 0)
 		return;
 	s->counted.in_octets = st.rx_octets;
@@ -227,7 +247,8 @@ void session_acct_up(struct session *s)
 	struct radius_account a;
 
 	s->up_since = mono_now();
-	if (!accounted(s) || !s->known || s->started_acct) /* RAD-60: of nobody there are no records */
+	/* RAD-60: of nobody there are no records; who has dialled in is somebody once a server has said so. */
+	if (!accounted(s) || s->started_acct || !(s->known || (s->real && s->by == AAA_BY_RADIUS)))
 		return;
 	s->started_acct = true;
 	fill(s, RADIUS_ACCT_START, &a);
@@ -270,10 +291,10 @@ void session_acct_link(struct session *s, enum radius_acct_status status)
 	if (status == RADIUS_ACCT_LINK_STOP) {
 		a.has_counters = true;
 		a.seconds = s->call_seconds;
-		a.in_octets = s->final.rx_octets;
-		a.out_octets = s->final.tx_octets;
-		a.in_packets = s->final.rx_packets;
-		a.out_packets = s->final.tx_packets;
+		a.in_octets = s->real ? s->final.tx_octets : s->final.rx_octets;
+		a.out_octets = s->real ? s->final.rx_octets : s->final.tx_octets;
+		a.in_packets = s->real ? s->final.tx_packets : s->final.rx_packets;
+		a.out_packets = s->real ? s->final.rx_packets : s->final.tx_packets;
 		a.has_lost = true;
 		a.lost = (uint32_t)s->final.rx_lost;
 	}

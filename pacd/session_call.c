@@ -9,6 +9,7 @@
 #include "common/random.h"
 #include "pacd/stats.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,19 +17,6 @@
 #define ENDING_SPARE 16 /* so that a small max_channels is no smaller while pppds end */
 
 #define LINES_SPARE 16 /* as in the root part */
-
-static struct session *find_pns(struct sessions *set, uint64_t conn, uint16_t pns_id)
-{
-	struct hash_node *node = hash_first(&set->by_pns, hash_u64(conn << 16 | pns_id));
-
-	for (; node; node = hash_next(node)) {
-		struct session *s = hash_entry(node, struct session, by_pns);
-
-		if (s->conn == conn && s->ocrq.call_id == pns_id && !s->call_over)
-			return s;
-	}
-	return NULL;
-}
 
 /* --- Outgoing-Call-Request --- */
 
@@ -58,7 +46,7 @@ static struct refusal judge(struct sessions *set, struct conn *c, const struct m
 
 	if (call_check_ocrq(m) != MSG_ERR_NONE)
 		return (struct refusal){ MSG_ERR_BAD_VALUE, "bad-value", STATS_CALLS_REFUSED_VALUE };
-	if (find_pns(set, conn_id(c), m->call_id))
+	if (session_find_pns(set, conn_id(c), m->call_id))
 		return (struct refusal){ MSG_ERR_BAD_CALL_ID, "call-id-in-use", STATS_CALLS_REFUSED_VALUE };
 	if (set->draining)
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "draining", STATS_CALLS_REFUSED_DRAIN };
@@ -94,8 +82,8 @@ static void refuse(struct sessions *set, struct conn *c, const struct msg_ocrq *
 			 suppressed);
 }
 
-/* The channel, the call id and the place in the connection's list. An id is there: max_channels is below their number. */
-static void claim(struct session *s, struct conn *c)
+/* An id is there: max_channels is below their number. */
+void session_call_claim(struct session *s, struct conn *c)
 {
 	struct sessions *set = s->set;
 
@@ -105,9 +93,44 @@ static void claim(struct session *s, struct conn *c)
 	conn_calls_changed(c, 1);
 }
 
-static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+/* NULL without memory. */
+static struct session *request_new(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+{
+	struct session *s = session_new(set, c);
+
+	if (!s || session_take_pns_id(s, m->call_id) < 0) {
+		if (s)
+			session_discard(s);
+		else
+			peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_LINES);
+		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS);
+		return NULL;
+	}
+	s->ocrq = *m;
+	s->serial = m->serial;
+	s->peer_window = m->window;
+	s->peer_delay = m->delay;
+	return s;
+}
+
+/* By dial plan, the number that it has; a number that no line can be given is a bad value of the request. */
+static void begin_request(struct session *s)
 {
 	static const struct call_event admitted = { .type = CALL_EV_OCRQ };
+	struct call_event bad = { .type = CALL_EV_OCRQ_BAD, .result = OCRP_ERROR };
+	int r = session_real_choose(s);
+
+	if (r == 0) {
+		session_event(s, &admitted);
+		return;
+	}
+	bad.error = r == -EINVAL ? MSG_ERR_BAD_VALUE : MSG_ERR_NO_RESOURCE;
+	session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
+	session_event(s, &bad);
+}
+
+static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq *m)
+{
 	static const struct refusal no_memory = { MSG_ERR_NO_RESOURCE, "memory", STATS_CALLS_REFUSED_LIMIT };
 	struct refusal r = judge(set, c, m);
 	struct session *s;
@@ -119,14 +142,12 @@ static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq 
 		refuse(set, c, m, &r);
 		return;
 	}
-	s = session_new(set, c, m);
+	s = request_new(set, c, m);
 	if (!s) {
-		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS);
-		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_LINES);
 		refuse(set, c, m, &no_memory);
 		return;
 	}
-	claim(s, c);
+	session_call_claim(s, c);
 	conn_reply_due(c);
 	if (log_allow(&set->limit_calls, s->since, &suppressed))
 		log_info("call-request", SESSION_LOG " conn=%llu pns_call=%u serial=%u window=%u suppressed=%u",
@@ -135,7 +156,7 @@ static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq 
 	session_acct_describe(s);
 	session_tunnel_hold(s);
 	session_set_deadline(s, SESSION_DL_DIAL, mono_add_ms(s->since, s->conf->dial_ms));
-	session_event(s, &admitted);
+	begin_request(s);
 }
 
 /* --- other messages of the PNS --- */
@@ -143,19 +164,19 @@ static void on_ocrq(struct sessions *set, struct conn *c, const struct msg_ocrq 
 static void on_ccrq(struct sessions *set, struct conn *c, const struct msg_ccrq *m)
 {
 	static const struct call_event clear = { .type = CALL_EV_CCRQ };
-	struct session *s = find_pns(set, conn_id(c), m->call_id);
+	struct session *s = session_find_pns(set, conn_id(c), m->call_id);
 
 	if (!s) { /* CALL-OUT-13: no call, nothing to notify */
 		stats_add(STATS_MESSAGES_IGNORED);
 		return;
 	}
-	session_ending(s, LINE_PEER_CLEAR, RADIUS_CAUSE_NONE);
+	session_ending(s, LINE_PEER_CLEAR, s->incoming ? RADIUS_CAUSE_HOST_REQUEST : RADIUS_CAUSE_NONE);
 	if (s->call.state == CALL_WAIT_CS_ANS)
 		conn_reply_done(c); /* the CDN takes the OCRP's place */
 	session_event(s, &clear);
 }
 
-/* CALL-20: recorded and shown; the async map of a pppd line is pppd's own business. */
+/* CALL-20: recorded and shown; a real line follows it, the async map of a pppd line is pppd's own business. */
 static void on_sli(struct sessions *set, struct conn *c, const struct msg_sli *m)
 {
 	static const struct call_event sli = { .type = CALL_EV_SLI };
@@ -188,7 +209,10 @@ void session_call_message(void *ctx, struct conn *c, const struct msg *m)
 	case MSG_SLI:
 		on_sli(set, c, &m->sli);
 		break;
-	default: /* ICRP: no incoming call was offered (CALL-IN-12) */
+	case MSG_ICRP:
+		session_offer_icrp(set, c, &m->icrp);
+		break;
+	default:
 		stats_add(STATS_MESSAGES_IGNORED);
 		break;
 	}
@@ -203,15 +227,23 @@ static void send_ocrp(struct session *s, struct conn *c, const struct call_actio
 	bool ok = a->result == OCRP_CONNECTED;
 
 	m.ocrp.call_id = ok ? s->call_id : 0;
-	m.ocrp.peer_call_id = s->ocrq.call_id;
+	m.ocrp.peer_call_id = s->pns_id;
 	m.ocrp.result = a->result;
 	m.ocrp.error = a->error;
 	m.ocrp.cause = a->cause;
 	m.ocrp.speed = ok ? call_speed(&s->ocrq, conf->speed) : 0;
 	m.ocrp.window = (uint16_t)conf->window;
 	m.ocrp.channel = (uint32_t)s->id;
+	if (ok && s->real) { /* what it is, also where that is not what was asked for */
+		m.ocrp.speed = s->real->speed;
+		m.ocrp.window = s->real->window;
+		m.ocrp.delay = session_real_delay(s);
+		m.ocrp.channel = s->real->channel;
+	}
 	s->connected = ok;
 	session_acct_link(s, ok ? RADIUS_ACCT_LINK_START : RADIUS_ACCT_LINK_REJECT);
+	if (ok && s->real)
+		session_real_begin(s);
 	stats_add(ok ? STATS_CALLS_CONNECTED : STATS_CALLS_FAILED);
 	if (!c)
 		return;
@@ -250,15 +282,36 @@ static void send_cdn(struct session *s, struct conn *c, const struct call_action
 
 void session_call_dial(struct session *s)
 {
-	struct sessions *set = s->set;
-	int r = set->rooms.line_ops->dial(set->rooms.lines, s->id, s->peer.addr);
+	struct line_dial d = { .peer_addr = s->peer.addr, .bearer = s->ocrq.bearer, .framing = s->ocrq.framing,
+			       .number = s->real ? s->real->number : "", .group = s->real ? s->real->group : NULL };
+	int r = s->line_ops->dial(s->lines, s->id, &d);
 	struct call_event failed = { .type = CALL_EV_LINE_FAILED, .result = OCRP_ERROR, .error = MSG_ERR_NO_RESOURCE };
 
 	s->line_over = r < 0;
+	if (r == 0 && s->real) /* it has a bound of its own */
+		session_set_deadline(s, SESSION_DL_DIAL, mono_add_s(mono_now(), SESSION_LINE_MAX_S));
 	if (r < 0) {
 		session_ending(s, LINE_FAULT, RADIUS_CAUSE_NONE);
 		session_event(s, &failed);
 	}
+}
+
+/* The line of a ring becomes the session's; a caller who has given up meanwhile is a line that failed. */
+static void answer(struct session *s)
+{
+	static const struct call_event failed = { .type = CALL_EV_LINE_FAILED };
+
+	if (session_ring_answer(s) == 0)
+		return;
+	session_ending(s, LINE_CARRIER, RADIUS_CAUSE_LOST_CARRIER);
+	session_event(s, &failed);
+}
+
+/* While it rings, the line is the ring's: the next PNS may have it. */
+static void hang_up(struct session *s)
+{
+	if (!s->real || !s->real->ring)
+		s->line_ops->hangup(s->lines, s->id, s->reason);
 }
 
 static void stop_data(struct session *s)
@@ -278,7 +331,7 @@ static void log_end(struct session *s)
 	unsigned suppressed = 0;
 
 	/* Calls of users are told of always, those that come and go without a login only at a rate. */
-	if (!s->known && !log_allow(&s->set->limit_calls, mono_now(), &suppressed))
+	if (!s->known && !(s->real && s->connected) && !log_allow(&s->set->limit_calls, mono_now(), &suppressed))
 		return;
 	log_info("call-down",
 		 SESSION_LOG " user=%s reason=%s seconds=%lld rx_packets=%" PRIu64 " rx_octets=%" PRIu64
@@ -312,6 +365,8 @@ static void end_call(struct session *s, struct conn *c)
 	if (s->connected)
 		stats_add(STATS_CALLS_ENDED);
 	log_end(s);
+	if (s->real && s->real->ring)
+		session_ring_offer_ended(s);
 }
 
 void session_call_act(struct session *s, const struct call_action *a)
@@ -325,7 +380,7 @@ void session_call_act(struct session *s, const struct call_action *a)
 			session_call_dial(s);
 		break;
 	case CALL_ACT_HANGUP:
-		set->rooms.line_ops->hangup(set->rooms.lines, s->id, s->reason);
+		hang_up(s);
 		break;
 	case CALL_ACT_SEND_OCRP:
 		send_ocrp(s, c, a);
@@ -343,10 +398,17 @@ void session_call_act(struct session *s, const struct call_action *a)
 		if (c)
 			conn_suspect(c);
 		break;
-	case CALL_ACT_SET_ACCM: /* nothing on a pppd line */
-	case CALL_ACT_ANSWER:   /* incoming calls need a line that rings */
+	case CALL_ACT_SET_ACCM:
+		session_real_set_link(s);
+		break;
+	case CALL_ACT_ANSWER:
+		answer(s);
+		break;
 	case CALL_ACT_SEND_ICRQ:
+		session_offer_send_icrq(s, c);
+		break;
 	case CALL_ACT_SEND_ICCN:
+		session_offer_send_iccn(s, c, s->real->speed);
 		break;
 	}
 }

@@ -49,6 +49,8 @@ static void on_accept(struct session *s, struct aaa_answer *a)
 	}
 	log_check(s, a);
 	aaa_grant_move(&s->call_grant, &a->grant);
+	if (s->real)
+		strcpy(s->real->server, a->server);
 	session_call_dial(s);
 }
 
@@ -81,13 +83,18 @@ static void on_answer(void *ctx, uint64_t session, struct aaa_answer *a, const s
 	}
 }
 
+static bool is_wanted(const struct conf_radius *c, bool real)
+{
+	return c->precheck == CONF_PRECHECK_ALL || c->precheck == (real ? CONF_PRECHECK_LINES : CONF_PRECHECK_VPN);
+}
+
 bool session_check_start(struct session *s)
 {
 	const struct conf_radius *c = &s->conf->radius;
 	struct aaa_servers servers = { .client = s->set->rooms.radius, .conf = c, .nas = &s->set->nas };
 	struct aaa_answer none = { .verdict = AAA_UNAVAILABLE, .reason = "no-server" };
 
-	if (c->precheck == CONF_PRECHECK_OFF || !servers.client)
+	if (!is_wanted(c, s->real) || !servers.client)
 		return false;
 	s->asking = aaa_ask_call(&servers, s->id, &s->radius, c->outbound && s->ocrq.number[0], on_answer, s->set);
 	if (!s->asking)

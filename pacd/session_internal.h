@@ -8,6 +8,8 @@
 #include "pacd/net/callid.h"
 #include "pacd/session.h"
 
+#define SESSION_LINE_MAX_S 660 /* no real line takes longer to be dialled or answered: see dial_timeout */
+
 /* One timer per session, set to the earliest of these. */
 enum session_deadline {
 	SESSION_DL_DIAL,    /* the line has not answered */
@@ -19,6 +21,7 @@ enum session_deadline {
 	SESSION_DL_IDLE,    /* look whether there was traffic */
 	SESSION_DL_INTERIM, /* the next Interim-Update */
 	SESSION_DL_NOTE,    /* how it stands goes to the spool */
+	SESSION_DL_WEN,     /* look at a real line's errors */
 	SESSION_DEADLINES
 };
 
@@ -43,6 +46,20 @@ struct session_service {
 	bool mppe_40, mppe_128;
 };
 
+/* Of a call on a real line. */
+struct session_real {
+	uint64_t ring;       /* whose offer it is; 0: outgoing, or the line is its own already */
+	char name[LINE_NAME], group[LINE_NAME];
+	char calling[MSG_TEXT + 1], called[MSG_TEXT + 1];
+	char number[CHAT_NUMBER + 1]; /* outgoing: what is dialled */
+	uint32_t channel, bearer, framing, speed;
+	uint16_t window;
+	struct msg_wen told; /* the last WAN-Error-Notify */
+	char server[AAA_SERVER_TEXT]; /* that authorized the ring */
+	/* of the tunnel's set, for accounting (RAD-43, RAD-44) */
+	char private_group[RADIUS_TEXT], assignment[RADIUS_TEXT], client_auth[RADIUS_TEXT], server_auth[RADIUS_TEXT];
+};
+
 struct session {
 	struct sessions *set;
 	uint64_t id;
@@ -58,9 +75,14 @@ struct session {
 	struct endpoint peer;
 	uint32_t local_addr;
 	uint16_t call_id;
-	struct msg_ocrq ocrq;
+	bool incoming;
+	struct msg_ocrq ocrq;  /* outgoing */
+	uint16_t pns_id;       /* the PNS's call id, once has_pns_id */
+	bool has_pns_id;
+	uint16_t serial;       /* Call Serial Number */
+	uint16_t peer_window, peer_delay; /* as its OCRQ or ICRP has them */
 	bool call_over;
-	bool connected; /* OCRP result 1 is out */
+	bool connected; /* OCRP result 1, or ICCN, is out */
 	bool data_on;
 	uint32_t send_accm, receive_accm; /* of the last Set-Link-Info (section 2.15) */
 	struct datapath_stats final; /* once the data path has let go */
@@ -85,6 +107,9 @@ struct session {
 	uint32_t call_seconds;             /* how long the call was, once it is over */
 
 	/* the line */
+	const struct line_ops *line_ops;
+	void *lines;
+	struct session_real *real; /* owned; NULL: a local pppd */
 	bool line_over;
 	enum line_reason reason; /* why it ends, or would if its peer or its line ended it now */
 	bool ending;
@@ -125,6 +150,12 @@ struct sessions {
 	struct list all;
 	struct hash by_id, by_pns, by_user;
 	struct callid_pool callids;
+	struct list rings; /* of session_ring.c, as the next two */
+	unsigned nrings, turn;
+	struct hash failing; /* of session_pns.c */
+	struct list owed;    /* of session_offer.c */
+	struct ev_timer owed_timer;
+	uint16_t serial;     /* of the next Incoming-Call-Request; random start (CALL-05) */
 	uint64_t next_id;
 	unsigned channels, count;
 	bool draining;
@@ -142,7 +173,7 @@ void session_ending(struct session *s, enum line_reason reason, enum radius_term
 /* pppd's exit status, so far or final, where nobody here has asked for the end. */
 void session_note_exit(struct session *s, int status);
 /* Why the calls of a control connection end with it. */
-enum radius_terminate_cause session_close_cause(enum ctrl_close why);
+enum radius_terminate_cause session_close_cause(enum ctrl_close why, bool incoming);
 /* Ends the call (CDN result 3) and the line for a reason of ours. */
 void session_end(struct session *s, enum line_reason reason);
 /* Likewise each that is chosen (NULL: all) and not over; how many. */
@@ -153,18 +184,77 @@ void session_set_deadline(struct session *s, enum session_deadline d, struct mon
 #define SESSION_LOG "session=%llu call=%u peer=%s"
 #define SESSION_LOG_ARGS(s, text) (unsigned long long)(s)->id, (s)->call_id, endpoint_text((s)->peer, text)
 
+/*
+ * NULL without memory. Its line is a local pppd's until somebody says otherwise.  Places among PEERS_LINES, and the
+ * connection's calls, are its caller's to take.
+ */
+struct session *session_new(struct sessions *set, struct conn *c);
+/* One that has not begun: it gives its place among PEERS_LINES back. */
+void session_discard(struct session *s);
+/* The PNS's call id is known; 0 or -ENOMEM. */
+int session_take_pns_id(struct session *s, uint16_t id);
+/* The call of that connection with this PNS id, or NULL. */
+struct session *session_find_pns(struct sessions *set, uint64_t conn, uint16_t pns_id);
+
 /* session_call.c */
-struct session *session_new(struct sessions *set, struct conn *c, const struct msg_ocrq *m);
 void session_call_message(void *ctx, struct conn *c, const struct msg *m);
 void session_call_act(struct session *s, const struct call_action *a);
 void session_call_no_gre(struct session *s);
 void session_call_dial(struct session *s);
+/* The channel, the call id and the place in the connection's list. */
+void session_call_claim(struct session *s, struct conn *c);
 /* From the tables of the living: its ids and its place are free. */
 void session_unlink_call(struct session *s);
 
 /* session_check.c: may the call be answered (RAD-10 to RAD-13) */
 /* True: a server is asked, and the line is dialled, or the call refused, once it has answered. */
 bool session_check_start(struct session *s);
+
+/* session_real.c: what is particular about a real line */
+/* Which line an OCRQ is for, by dial plan. 0; -EINVAL: its number can't be dialled; -ENOMEM. */
+int session_real_choose(struct session *s);
+void session_real_up(struct session *s, const struct line_up *up);
+/*
+ * The call is up.  What its check gave holds from here on (RAD-12), and its records begin: there is no login that could say
+ * more.  Nothing for a call that no server was asked about.
+ */
+void session_real_begin(struct session *s);
+/* Processing delay that is announced for it (section 4.4; GRE-13), 1/10 s. */
+uint16_t session_real_delay(const struct session *s);
+/* Set-Link-Info goes to the data path. */
+void session_real_set_link(struct session *s);
+void session_real_errors_due(struct session *s);
+/* Frames that went over it, either way: for idle time. */
+uint64_t session_real_packets(const struct session *s);
+
+/* session_ring.c: a line rings: who may have it, in which order (CALL-IN-01, -02, -07; RAD-40 to RAD-46) */
+void session_ring(void *ctx, const struct line_ring *r);
+void session_ring_over(void *ctx, uint64_t id);
+/* A control connection can be used; has ended. */
+void session_ring_conn_up(struct sessions *set, struct conn *c);
+void session_ring_conn_down(struct sessions *set, struct conn *c, enum ctrl_close why);
+/* An offer of this ring has ended without an answer. */
+void session_ring_offer_ended(struct session *s);
+/* The offer was accepted, and the line is told to answer: 0, or -ENOENT: the caller has given up. */
+int session_ring_answer(struct session *s);
+void session_ring_clear(struct sessions *set);
+
+/* session_offer.c: a ring as a call to one PNS: ICRQ, ICRP, ICCN (section 3.2.3.1) */
+struct ring;
+/* Its session's id; 0 without memory, or when the offer has ended at once. */
+uint64_t session_offer(struct ring *r, struct conn *c);
+/* No ICRP in time: CDN; the answer is owed all the same (TIM-05). */
+void session_offer_withdraw(struct session *s);
+void session_offer_icrp(struct sessions *set, struct conn *c, const struct msg_icrp *m);
+void session_offer_send_icrq(struct session *s, struct conn *c);
+void session_offer_send_iccn(struct session *s, struct conn *c, uint32_t speed);
+void session_offer_clear(struct sessions *set);
+
+/* session_pns.c: PNSs that could not be reached are left alone for a while (CC-15) */
+bool session_pns_rests(struct sessions *set, uint32_t addr);
+void session_pns_failed(struct sessions *set, uint32_t addr);
+void session_pns_reached(struct sessions *set, uint32_t addr);
+void session_pns_clear(struct sessions *set);
 
 /* session_login.c: who is it, and what may it have */
 void session_login_auth(struct session *s, const struct plugin_auth *proof);

@@ -64,8 +64,8 @@ static void describe(const struct sessions *set, struct radius_call *c, const st
 	addr_text(conn_peer(conn).addr, c->calling);
 	addr_text(conn_local(conn).addr, c->called);
 	c->port_type = RADIUS_PORT_VIRTUAL;
-	c->tunnel.client = conn_peer(conn).addr;
-	c->tunnel.server = conn_local(conn).addr;
+	c->tunnel.client = conn_is_originator(conn) ? conn_local(conn).addr : conn_peer(conn).addr;
+	c->tunnel.server = conn_is_originator(conn) ? conn_peer(conn).addr : conn_local(conn).addr;
 	snprintf(c->tunnel.connection, sizeof c->tunnel.connection, "%llu", (unsigned long long)conn_id(conn));
 }
 
@@ -131,7 +131,7 @@ void session_tunnel_down(void *ctx, struct conn *c, enum ctrl_close why)
 	struct tunnel *t = find(set, conn_id(c));
 
 	if (t) {
-		t->cause = session_close_cause(why);
+		t->cause = session_close_cause(why, conn_is_originator(c));
 		let_go(set, t);
 	} else if (why == CTRL_CLOSE_REFUSED || why == CTRL_CLOSE_VERSION) {
 		reject(set, c);

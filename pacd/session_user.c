@@ -129,14 +129,13 @@ static bool take_chosen(struct session *s, const struct plugin_up *up)
 
 void session_user_tell_scripts(struct session *s)
 {
-	struct sessions *set = s->set;
 	struct script_vars vars;
 
 	s->changed_early = !s->up;
 	if (!s->up)
 		return;
 	session_service_vars(s, &vars);
-	set->rooms.line_ops->change(set->rooms.lines, s->id, &vars);
+	s->line_ops->change(s->lines, s->id, &vars);
 }
 
 static void on_up(struct session *s, const struct plugin_up *up)
@@ -164,19 +163,34 @@ static void on_up(struct session *s, const struct plugin_up *up)
 		session_set_deadline(s, SESSION_DL_IDLE, session_user_idle_look(s));
 }
 
-void session_user_idle_check(struct session *s)
+/* Packets so far, either way; false: not known. */
+static bool packets_read(const struct session *s, uint64_t *n)
 {
 	struct ifstats st;
-	struct mono now = mono_now();
 
-	if (!s->up)
+	if (s->real) {
+		*n = session_real_packets(s);
+		return true;
+	}
+	if (ifstats_read(s->set->netlink, s->link_up.ifname, &st) < 0)
+		return false;
+	*n = st.rx_packets + st.tx_packets;
+	return true;
+}
+
+void session_user_idle_check(struct session *s)
+{
+	struct mono now = mono_now();
+	uint64_t packets;
+
+	if (!s->up && !s->real)
 		return;
-	if (ifstats_read(s->set->netlink, s->link_up.ifname, &st) < 0) {
+	if (!packets_read(s, &packets)) {
 		session_set_deadline(s, SESSION_DL_IDLE, session_user_idle_look(s)); /* not known, so not idle */
 		return;
 	}
-	if (st.rx_packets + st.tx_packets != s->idle_packets) {
-		s->idle_packets = st.rx_packets + st.tx_packets;
+	if (packets != s->idle_packets) {
+		s->idle_packets = packets;
 		s->idle_since = now;
 	}
 	if (mono_diff_us(now, s->idle_since) >= (int64_t)s->idle_timeout * 1000000)

@@ -40,13 +40,22 @@ static void view_radius(const struct session *s, struct session_view *v)
 	session_service_prefixes(g->delegated, g->ndelegated, v->delegated, sizeof v->delegated);
 }
 
+static void view_real(const struct session_real *r, struct session_view *v)
+{
+	v->line = r->name;
+	v->group = r->group;
+	v->calling = r->calling;
+	v->called = r->called;
+	v->speed = r->speed;
+}
+
 static void view_fill(struct session *s, struct session_view *v)
 {
 	const struct datapath *d = s->set->rooms.datapath;
 
 	*v = (struct session_view){
-		.id = s->id, .conn = s->conn, .call_id = s->call_id, .peer_call_id = s->ocrq.call_id,
-		.serial = s->ocrq.serial, .peer = s->peer, .local_addr = s->local_addr,
+		.id = s->id, .conn = s->conn, .call_id = s->call_id, .peer_call_id = s->pns_id,
+		.serial = s->serial, .peer = s->peer, .local_addr = s->local_addr,
 		.state = s->call_over ? "ending" : call_state_word(s->call.state), .phase = s->phase,
 		.user = s->user, .user_len = s->user_len, .method = method_word(s->method), .pool = s->pool,
 		.ifname = s->link_up.ifname, .datapath = d->ops->name, .address = s->address,
@@ -58,6 +67,9 @@ static void view_fill(struct session *s, struct session_view *v)
 	if (s->data_on)
 		d->ops->stats(s->set->rooms.datapath, s->call_id, &v->stats);
 	view_radius(s, v);
+	if (s->real)
+		view_real(s->real, v);
+	v->incoming = s->incoming;
 }
 
 void sessions_each(struct sessions *set, void (*each)(void *arg, const struct session_view *v), void *arg)

@@ -28,6 +28,13 @@
 	X(CALLS_REFUSED_DRAIN, "calls_refused_drain", "refused: draining")                          \
 	X(CALLS_FAILED, "calls_failed", "refused: the line failed")                                 \
 	X(CALLS_ENDED, "calls_ended", "calls that were up and have ended")                          \
+	X(RINGS, "rings", "calls that came in on real lines")                                       \
+	X(RINGS_REFUSED, "rings_refused", "of these not answered: no channel, no PNS, RADIUS, draining") \
+	X(RINGS_ABANDONED, "rings_abandoned", "of these given up by the caller")                    \
+	X(CALLS_OFFERED, "calls_offered", "Incoming-Call-Requests")                                 \
+	X(CALLS_WITHDRAWN, "calls_withdrawn", "offers withdrawn: no answer in pns.offer_timeout")   \
+	X(LINES_FAILED, "lines_failed", "real lines that went out of service")                      \
+	X(WENS_SENT, "wens_sent", "WAN-Error-Notifies")                                             \
 	X(LOGINS_ACCEPTED, "logins_accepted", "users accepted")                                     \
 	X(LOGINS_REJECTED, "logins_rejected", "users rejected")                                     \
 	X(POOL_EXHAUSTED, "pool_exhausted", "logins refused: no free address")                      \

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNKNOWN_CALLER "unknown" /* an empty User-Name is no name (RFC 2865 section 5.1) */
+
 struct aaa_exchange {
 	struct radius_client *client;
 	uint64_t job;
@@ -41,7 +43,9 @@ static int encode_call(void *ctx, const struct radius_hiding *h, struct wbuf *w)
 	struct aaa_exchange *x = ctx;
 	enum radius_service service = x->dialled ? RADIUS_SERVICE_OUTBOUND : RADIUS_SERVICE_CALL_CHECK;
 
-	radius_put_call_check(w, &x->nas, &x->call, service, x->dialled ? x->call.called : x->call.calling,
+	const char *user = x->dialled ? x->call.called : x->call.calling;
+
+	radius_put_call_check(w, &x->nas, &x->call, service, user[0] ? user : UNKNOWN_CALLER,
 			      x->conf->precheck_password, h);
 	return 0;
 }

@@ -3,7 +3,7 @@
  *
  * One table from command to handler; a handler asks the provider and writes
  * records.  Owns nothing; must not know sockets, clients, or how anything is shown.
- * RADIUS is in commands_radius.c.
+ * RADIUS is in commands_radius.c, real lines are in commands_lines.c.
  */
 #include "pacd/ctl/commands_internal.h"
 
@@ -40,6 +40,11 @@ void commands_out_string(struct ctl_out *o, const char *key, const char *text)
 		ctl_out_none(o, key);
 }
 
+void commands_out_filled(struct ctl_out *o, const char *key, const char *text)
+{
+	commands_out_string(o, key, text && *text ? text : NULL);
+}
+
 static void out_octets(struct ctl_out *o, const char *key, const void *octets, size_t len)
 {
 	if (octets)
@@ -69,7 +74,7 @@ static void out_traffic(struct ctl_out *o, const struct datapath_stats *t)
 	commands_out_nonzero(o, "rtt_us", t->rtt_us);
 }
 
-/* What came from the line and was no frame: with a pppd behind it mostly text that a program wrote there. */
+/* What came from the line and was no frame: noise of a modem's, or text that a program wrote to pppd's. */
 static void out_line_faults(struct ctl_out *o, const struct datapath_stats *t)
 {
 	ctl_out_u64(o, "line_fcs_errors", t->line_faults[HDLC_FAULT_FCS]);
@@ -124,6 +129,7 @@ static void out_session(void *arg, const struct ctl_session *s)
 	out_line_faults(o, &s->traffic);
 	out_accm(o, "send_accm", s->send_accm);
 	out_accm(o, "receive_accm", s->receive_accm);
+	commands_out_line(o, s);
 	commands_out_given(o, s);
 	ctl_out_end(o);
 }
@@ -225,6 +231,9 @@ static enum commands_result run_status(struct commands_run *r)
 	ctl_out_u64(o, "max_channels", s.max_channels);
 	ctl_out_u64(o, "connections", s.connections);
 	ctl_out_u64(o, "established", s.established);
+	ctl_out_u64(o, "lines", s.lines);
+	ctl_out_u64(o, "lines_busy", s.lines_busy);
+	ctl_out_u64(o, "lines_failed", s.lines_failed);
 	ctl_out_u64(o, "users", s.users);
 	commands_out_string(o, "config_file", s.conf_file);
 	ctl_out_u64(o, "generation", s.generation);
@@ -409,6 +418,8 @@ static enum commands_result (*const handlers[CTL_COMMANDS])(struct commands_run 
 	[CTL_SHOW_CONFIG] = run_config,
 	[CTL_SHOW_RADIUS] = commands_show_radius,
 	[CTL_SHOW_ACCOUNTING] = commands_show_accounting,
+	[CTL_SHOW_LINES] = commands_show_lines,
+	[CTL_SHOW_LINE] = commands_show_line,
 	[CTL_DISCONNECT] = run_disconnect,
 	[CTL_DISCONNECT_USER] = run_disconnect_user,
 	[CTL_DISCONNECT_PEER] = run_disconnect_peer,
@@ -416,6 +427,9 @@ static enum commands_result (*const handlers[CTL_COMMANDS])(struct commands_run 
 	[CTL_DRAIN_OFF] = run_drain,
 	[CTL_RELOAD] = run_reload,
 	[CTL_LOG] = run_log,
+	[CTL_LINE_BUSY_OUT] = commands_line_act,
+	[CTL_LINE_ENABLE] = commands_line_act,
+	[CTL_LINE_HANGUP] = commands_line_act,
 	[CTL_TEST_RADIUS] = commands_test_radius,
 };
 

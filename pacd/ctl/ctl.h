@@ -15,6 +15,7 @@
 #include "pacd/aaa/das.h"
 #include "pacd/aaa/dictionary.h"
 #include "pacd/aaa/radius.h"
+#include "pacd/line/lines.h"
 #include "pacd/net/datapath.h"
 #include "pacd/pool.h"
 
@@ -48,6 +49,10 @@ struct ctl_session {
 	pid_t pppd;
 	const char *pool, *data_path;       /* name; "user", "null" */
 	uint32_t send_accm, receive_accm;   /* of the last Set-Link-Info; all ones before */
+	/* Of a real line; line is NULL with a local pppd, "" before one was chosen. */
+	const char *line, *group, *direction; /* direction: "in", "out" */
+	const char *calling, *called;
+	uint32_t speed;                     /* bit/s */
 	/* Authorization and accounting; what is not given is not shown. */
 	const char *authentic;              /* word: "radius", "local" */
 	const char *server;                 /* that accepted the user: "192.0.2.1:1812" */
@@ -87,6 +92,7 @@ struct ctl_status {
 	const char *last_reload_result; /* "ok", "refused" */
 	enum log_level log_level;
 	size_t users;
+	unsigned lines, lines_busy, lines_failed; /* real ones: all; as lines_busy(); those out of service by a fault */
 };
 
 enum ctl_verdict { CTL_VERDICT_ACCEPT, CTL_VERDICT_REJECT, CTL_VERDICT_CHALLENGE, CTL_VERDICT_NO_ANSWER };
@@ -120,6 +126,10 @@ struct ctl_provider {
 	/* i counts from 0, over servers and roles; false past the last. */
 	bool (*radius)(void *ctx, size_t i, struct radius_server_view *view);
 	void (*accounting)(void *ctx, struct acct_view *acct, struct das_view *das); /* both are zeroed */
+	/* Real lines; i counts from 0; false past the last. */
+	bool (*line)(void *ctx, size_t i, struct line_view *view);
+	/* As lines_act(). */
+	int (*line_act)(void *ctx, const char *name, enum line_act act);
 	/* As conf_print(): freed by the caller; NULL without memory. */
 	char *(*config)(void *ctx);
 

@@ -65,7 +65,8 @@ ssize_t pacctl_password(int fd, FILE *err, char *password, size_t size);
 
 /*
  * A value for people, cut at PACCTL_CELL: durations, octets and times by the key's suffix, `-` for none,
- * everything unprintable and `\` escaped.  `cell`: a text that would blur a column's end is put in quotes.
+ * everything unprintable and `\` escaped.  `cell`, of a table: a text that would blur a column's end is put in
+ * quotes, and a rate has no "bit/s".
  */
 void pacctl_format(char text[PACCTL_CELL], const struct ctl_field *f, bool cell);
 /* A multi-line text; newlines and tabs stay, what else is not printable is escaped. */

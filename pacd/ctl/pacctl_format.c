@@ -50,19 +50,19 @@ static void format_octets(char *text, size_t size, uint64_t n)
 }
 
 /* Bits a second, in powers of 1000 as rates are. */
-static void format_rate(char *text, size_t size, uint64_t n)
+static void format_rate(char *text, size_t size, uint64_t n, const char *unit)
 {
 	static const char units[] = "kMGTPE";
 	double v = (double)n / 1000;
 	size_t i = 0;
 
 	if (n < 1000) {
-		snprintf(text, size, "%" PRIu64 "bit/s", n);
+		snprintf(text, size, "%" PRIu64 "%s", n, unit);
 		return;
 	}
 	for (; v >= 999.95 && units[i + 1]; i++)
 		v /= 1000;
-	snprintf(text, size, "%.1f%cbit/s", v, units[i]);
+	snprintf(text, size, "%.1f%c%s", v, units[i], unit);
 }
 
 static void format_time(char *text, size_t size, uint64_t at)
@@ -81,7 +81,7 @@ static bool ends_with(const char *key, const char *suffix)
 	return len > n && !strcmp(key + len - n, suffix);
 }
 
-static void format_number(char *text, size_t size, const struct ctl_field *f)
+static void format_number(char *text, size_t size, const struct ctl_field *f, bool cell)
 {
 	uint64_t v = strtoull(f->text, NULL, 10);
 
@@ -92,7 +92,7 @@ static void format_number(char *text, size_t size, const struct ctl_field *f)
 	else if (ends_with(f->key, "_octets"))
 		format_octets(text, size, v);
 	else if (ends_with(f->key, "_bps"))
-		format_rate(text, size, v);
+		format_rate(text, size, v, cell ? "" : "bit/s");
 	else if (ends_with(f->key, "_at"))
 		format_time(text, size, v);
 	else
@@ -137,7 +137,7 @@ static bool needs_quotes(const struct ctl_field *f)
 void pacctl_format(char text[PACCTL_CELL], const struct ctl_field *f, bool cell)
 {
 	if (f->kind == CTL_NUMBER)
-		format_number(text, PACCTL_CELL, f);
+		format_number(text, PACCTL_CELL, f, cell);
 	else if (f->kind == CTL_BOOL)
 		strcpy(text, f->text[0] == 't' ? "yes" : "no");
 	else if (f->kind == CTL_NONE || !f->len)

@@ -13,10 +13,39 @@
 #define COLUMNS 16
 
 struct column {
-	const char *title, *key;
-	const char *port; /* a second key, shown as ":PORT"; or NULL */
+	const char *title;
+	const char *key;  /* NULL: what `other` says */
 	bool right;
+	const char *port; /* a second key, shown as ":PORT"; or NULL */
+	/* What is shown where the key is missing or has no value: a field of the same record, or NULL; or NULL. */
+	const struct ctl_field *(*other)(const struct ctl_record *r);
 };
+
+#define LEFT(name, value) { .title = name, .key = value }
+#define RIGHT(name, value) { .title = name, .key = value, .right = true }
+
+/* Of a call of a real line nobody knows the user: who is at its far end is told by a number. */
+static const struct ctl_field *far_number(const struct ctl_record *r)
+{
+	const struct ctl_field *direction = ctl_record_find(r, "direction");
+
+	if (!direction)
+		return NULL;
+	return ctl_record_find(r, !strcmp(direction->text, "in") ? "calling" : "called");
+}
+
+/* Of a line out of service; an error that is over would only be in the way. */
+static const struct ctl_field *present_error(const struct ctl_record *r)
+{
+	const struct ctl_field *state = ctl_record_find(r, "state");
+
+	return state && !strcmp(state->text, "failed") ? ctl_record_find(r, "last_error") : NULL;
+}
+
+static const struct ctl_field *line_name(const struct ctl_record *r)
+{
+	return ctl_record_find(r, "line");
+}
 
 /*
  * What a command's answer is: several records of one kind, one, a text, nothing but the status, or one and a list of
@@ -29,69 +58,85 @@ static const struct view {
 	struct column columns[COLUMNS];
 } views[CTL_COMMANDS] = {
 	[CTL_HELP] = { LAYOUT_LIST, {
-		{ "COMMAND", "syntax", NULL, false },
-		{ "NEEDS", "needs", NULL, false },
-		{ "MEANING", "help", NULL, false },
+		LEFT("COMMAND", "syntax"),
+		LEFT("NEEDS", "needs"),
+		LEFT("MEANING", "help"),
 	} },
 	[CTL_SHOW_STATUS] = { .layout = LAYOUT_ONE },
 	[CTL_SHOW_SESSIONS] = { LAYOUT_LIST, {
-		{ "ID", "id", NULL, true },
-		{ "USER", "user", NULL, false },
-		{ "ADDRESS", "address", NULL, false },
-		{ "PEER", "peer_address", NULL, false },
-		{ "INTERFACE", "interface", NULL, false },
-		{ "UP", "up_s", NULL, true },
-		{ "IN", "rx_octets", NULL, true },
-		{ "OUT", "tx_octets", NULL, true },
-		{ "STATE", "state", NULL, false },
+		RIGHT("ID", "id"),
+		{ .title = "USER", .key = "user", .other = far_number },
+		LEFT("ADDRESS", "address"),
+		LEFT("PEER", "peer_address"),
+		{ .title = "INTERFACE", .key = "interface", .other = line_name },
+		RIGHT("UP", "up_s"),
+		RIGHT("IN", "rx_octets"),
+		RIGHT("OUT", "tx_octets"),
+		LEFT("STATE", "state"),
 	} },
 	[CTL_SHOW_SESSION] = { .layout = LAYOUT_ONE },
 	[CTL_SHOW_CONNECTIONS] = { LAYOUT_LIST, {
-		{ "ID", "id", NULL, true },
-		{ "PEER", "peer_address", "peer_port", false },
-		{ "SERVER", "server_address", "server_port", false },
-		{ "STATE", "state", NULL, false },
-		{ "CALLS", "calls", NULL, true },
-		{ "AGE", "age_s", NULL, true },
-		{ "IDLE", "idle_s", NULL, true },
-		{ "HOST", "host", NULL, false },
-		{ "VENDOR", "vendor", NULL, false },
+		RIGHT("ID", "id"),
+		{ .title = "PEER", .key = "peer_address", .port = "peer_port" },
+		{ .title = "SERVER", .key = "server_address", .port = "server_port" },
+		LEFT("STATE", "state"),
+		LEFT("OURS", "originator"),
+		RIGHT("CALLS", "calls"),
+		RIGHT("AGE", "age_s"),
+		RIGHT("IDLE", "idle_s"),
+		LEFT("HOST", "host"),
+		LEFT("VENDOR", "vendor"),
 	} },
 	[CTL_SHOW_POOLS] = { LAYOUT_LIST, {
-		{ "NAME", "name", NULL, false },
-		{ "SIZE", "size", NULL, true },
-		{ "USED", "used", NULL, true },
-		{ "RESERVED", "reserved", NULL, true },
-		{ "REFUSED", "refused", NULL, true },
+		LEFT("NAME", "name"),
+		RIGHT("SIZE", "size"),
+		RIGHT("USED", "used"),
+		RIGHT("RESERVED", "reserved"),
+		RIGHT("REFUSED", "refused"),
 	} },
 	[CTL_SHOW_STATS] = { LAYOUT_LIST, {
-		{ "NAME", "name", NULL, false },
-		{ "VALUE", "value", NULL, true },
-		{ "MEANING", "help", NULL, false },
+		LEFT("NAME", "name"),
+		RIGHT("VALUE", "value"),
+		LEFT("MEANING", "help"),
 	} },
 	[CTL_SHOW_CONFIG] = { .layout = LAYOUT_TEXT },
 	[CTL_SHOW_RADIUS] = { LAYOUT_LIST, {
-		{ "SERVER", "name", NULL, false },
-		{ "ROLE", "role", NULL, false },
-		{ "STATE", "state", NULL, false },
-		{ "FOR", "dead_for_s", NULL, true },
-		{ "PRIO", "priority", NULL, true },
-		{ "SIGNED", "signature_required", NULL, false },
-		{ "FLIGHT", "in_flight", NULL, true },
-		{ "REQUESTS", "requests", NULL, true },
-		{ "AGAIN", "retransmissions", NULL, true },
-		{ "ANSWERED", "answered", NULL, true },
-		{ "REJECTS", "rejects", NULL, true },
-		{ "TIMEOUTS", "timeouts", NULL, true },
-		{ "P50", "p50_us", NULL, true },
-		{ "P90", "p90_us", NULL, true },
-		{ "P99", "p99_us", NULL, true },
-		{ "DROPPED", "reasons", NULL, false },
+		LEFT("SERVER", "name"),
+		LEFT("ROLE", "role"),
+		LEFT("STATE", "state"),
+		RIGHT("FOR", "dead_for_s"),
+		RIGHT("PRIO", "priority"),
+		LEFT("SIGNED", "signature_required"),
+		RIGHT("FLIGHT", "in_flight"),
+		RIGHT("REQUESTS", "requests"),
+		RIGHT("AGAIN", "retransmissions"),
+		RIGHT("ANSWERED", "answered"),
+		RIGHT("REJECTS", "rejects"),
+		RIGHT("TIMEOUTS", "timeouts"),
+		RIGHT("P50", "p50_us"),
+		RIGHT("P90", "p90_us"),
+		RIGHT("P99", "p99_us"),
+		LEFT("DROPPED", "reasons"),
 	} },
 	[CTL_SHOW_ACCOUNTING] = { .layout = LAYOUT_ONE },
+	[CTL_SHOW_LINES] = { LAYOUT_LIST, {
+		LEFT("NAME", "name"),
+		LEFT("GROUP", "group"),
+		LEFT("STATE", "state"),
+		RIGHT("FOR", "since_s"),
+		RIGHT("SPEED", "speed_bps"),
+		LEFT("CALLING", "calling"),
+		LEFT("CALLED", "called"),
+		RIGHT("RINGS", "rings"),
+		RIGHT("DIALS", "dialled"),
+		RIGHT("OK", "connected"),
+		RIGHT("FAILED", "failed"),
+		{ .title = "ERROR", .other = present_error },
+	} },
+	[CTL_SHOW_LINE] = { .layout = LAYOUT_ONE },
 	[CTL_TEST_RADIUS] = { LAYOUT_TEST, {
-		{ "ATTRIBUTE", "name", NULL, false },
-		{ "VALUE", "value", NULL, false },
+		LEFT("ATTRIBUTE", "name"),
+		LEFT("VALUE", "value"),
 	} },
 };
 
@@ -168,10 +213,17 @@ struct table {
 	size_t width[COLUMNS];
 };
 
+static const struct ctl_field *cell_field(const struct column *c, const struct ctl_record *r)
+{
+	const struct ctl_field *f = c->key ? ctl_record_find(r, c->key) : NULL;
+
+	return c->other && (!f || f->kind == CTL_NONE || !f->len) ? c->other(r) : f;
+}
+
 static void cell_text(char text[PACCTL_CELL], const struct table *t, size_t i, const struct ctl_record *r)
 {
 	const struct column *c = &t->columns[i];
-	const struct ctl_field *f = ctl_record_find(r, c->key), *port = c->port ? ctl_record_find(r, c->port) : NULL;
+	const struct ctl_field *f = cell_field(c, r), *port = c->port ? ctl_record_find(r, c->port) : NULL;
 	size_t len;
 
 	if (f)

@@ -283,13 +283,13 @@ static int password_add(struct run *r, struct ctl_out *request)
 static int request_build(struct run *r, enum ctl_command command, struct ctl_out *request)
 {
 	const struct ctl_syntax *s = ctl_syntax_get(command);
-	const struct ctl_word *arg = &r->words.list[ctl_syntax_arg(command)];
+	size_t at = ctl_syntax_arg(command);
 
-	ctl_out_arg(request, s->words[0], strlen(s->words[0]));
-	if (s->words[1])
-		ctl_out_arg(request, s->words[1], strlen(s->words[1]));
-	if (s->arg != CTL_ARG_NONE)
-		ctl_out_arg(request, arg->text, arg->len);
+	for (size_t i = 0; i < CTL_SYNTAX_WORDS && s->words[i]; i++)
+		if (i == at)
+			ctl_out_arg(request, r->words.list[i].text, r->words.list[i].len);
+		else
+			ctl_out_arg(request, s->words[i], strlen(s->words[i]));
 	if (s->arg == CTL_ARG_LOGIN)
 		return password_add(r, request);
 	ctl_out_end(request);

@@ -67,6 +67,7 @@ static const char *const reason_words[LINE_REASONS] = {
 	[LINE_AUTH] = "auth-failed",          [LINE_FAULT] = "fault",
 	[LINE_LOGIN_TIMEOUT] = "login-timeout", [LINE_NEGOTIATION] = "negotiation-failed",
 	[LINE_SILENT] = "peer-silent",        [LINE_REFUSED] = "refused",
+	[LINE_CARRIER] = "lost-carrier",      [LINE_NO_PNS] = "no-pns",
 };
 
 const char *line_reason_word(enum line_reason r)
@@ -255,7 +256,7 @@ static void ppp_hangup(void *lines, uint64_t session, enum line_reason reason)
 		end_running(p);
 }
 
-static int ppp_dial(void *lines, uint64_t session, uint32_t peer_addr)
+static int ppp_dial(void *lines, uint64_t session, const struct line_dial *d)
 {
 	struct line_ppp *l = lines;
 	struct ppp *p = calloc(1, sizeof *p);
@@ -265,7 +266,7 @@ static int ppp_dial(void *lines, uint64_t session, uint32_t peer_addr)
 		return -ENOMEM;
 	p->set = l;
 	p->session = session;
-	p->peer_addr = peer_addr;
+	p->peer_addr = d->peer_addr;
 	p->plugin.fd = p->log.fd = -1;
 	p->limit = LOG_LIMIT(40, 60);
 	ev_init(&p->kill, on_kill);
@@ -275,7 +276,7 @@ static int ppp_dial(void *lines, uint64_t session, uint32_t peer_addr)
 		free(p);
 		return r;
 	}
-	r = priv_client_start_pppd(l->priv, l->generation, session, peer_addr);
+	r = priv_client_start_pppd(l->priv, l->generation, session, d->peer_addr);
 	if (r < 0)
 		ppp_free(p);
 	return r;
@@ -340,10 +341,10 @@ static void start_failed(struct line_ppp *l, struct ppp *p, int error)
 	log_error("pppd-not-started", "session=%llu error=\"%s\"", (unsigned long long)session, strerror(error));
 	ppp_free(p);
 	if (hangup)
-		l->handlers->down(l->ctx, session, MSG_ERR_NONE, 0);
+		l->handlers->down(l->ctx, session, &(struct line_end){ .has_status = true });
 	else
 		l->handlers->failed(l->ctx, session, OCRP_ERROR,
-				    is_shortage(error) ? MSG_ERR_NO_RESOURCE : MSG_ERR_PAC);
+				    is_shortage(error) ? MSG_ERR_NO_RESOURCE : MSG_ERR_PAC, 0);
 }
 
 static void close_all(int a, int b, int c)
@@ -375,7 +376,7 @@ void line_ppp_started(struct line_ppp *l, const struct priv_started *m, int pty,
 		end_running(p);
 		return;
 	}
-	l->handlers->answered(l->ctx, m->token, pty, m->pid);
+	l->handlers->answered(l->ctx, m->token, &(struct line_up){ .fd = pty, .pid = m->pid });
 }
 
 static void log_exit(const struct ppp *p, int status)
@@ -431,7 +432,8 @@ void line_ppp_exited(struct line_ppp *l, const struct priv_exited *m)
 	if (WIFSIGNALED(m->status) && p->up)
 		priv_client_down_hook(l->priv, p->link.unit, p->link.local, p->link.remote, p->peer_addr);
 	ppp_free(p);
-	l->handlers->down(l->ctx, m->token, error, m->status);
+	l->handlers->down(l->ctx, m->token,
+			  &(struct line_end){ .error = error, .has_status = true, .exit_status = m->status });
 }
 
 /* --- the set --- */

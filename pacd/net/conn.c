@@ -12,6 +12,7 @@
 #include "pacd/stats.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,6 +32,8 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->set->loop, &c->writer);
 	ev_timer_stop(c->set->loop, &c->timer);
 	list_remove(&c->link);
+	list_remove(&c->grave);
+	hash_remove(&c->set->by_peer, &c->peer_node);
 	list_each(at, &c->calls) /* a daemon that stops drops connections with their calls */
 		list_remove(at);
 	close(c->fd);
@@ -55,20 +58,34 @@ void conn_bury(struct conn *c)
 	c->buried = true;
 	pending_done(c);
 	hash_remove(&c->set->by_id, &c->node);
-	list_remove(&c->link);
-	list_append(&c->set->dead, &c->link);
-	peers_put(c->set->peers, c->peer.addr, PEERS_CONNECTIONS);
+	list_append(&c->set->dead, &c->grave);
+	peers_put(c->set->peers, c->peer.addr, c->ctrl.originator ? PEERS_OPENED : PEERS_CONNECTIONS);
 	c->set->count--;
 	ev_io_stop(c->set->loop, &c->reader);
 	ev_io_stop(c->set->loop, &c->writer);
 	ev_timer_stop(c->set->loop, &c->timer);
 }
 
-static void timer_arm(struct conn *c)
+/* One that we opened and that bears no call: established, it may stay for a while, unless nothing may begin any more. */
+static struct mono idle_deadline(const struct conn *c)
+{
+	bool is_up = c->ctrl.state == CTRL_ESTABLISHED;
+
+	if (!c->ctrl.originator || c->closing || c->ncalls)
+		return MONO_NEVER;
+	if (c->set->draining && (is_up || c->ctrl.state == CTRL_IDLE || c->ctrl.state == CTRL_WAIT_CTL_REPLY))
+		return c->since;
+	return is_up && c->idle_ms ? mono_add_ms(c->idle_since, c->idle_ms) : MONO_NEVER;
+}
+
+void conn_arm(struct conn *c)
 {
 	struct mono at = mono_earlier(c->closing ? MONO_NEVER : ctrl_deadline(&c->ctrl), c->linger_until);
 	int64_t wait_us;
 
+	if (c->buried)
+		return;
+	at = mono_earlier(at, idle_deadline(c));
 	if (mono_is_set(c->stuck_since))
 		at = mono_earlier(at, mono_add_ms(c->stuck_since, c->ctrl.timers.echo_reply_ms));
 	if (!mono_is_set(at)) {
@@ -83,18 +100,18 @@ static void timer_arm(struct conn *c)
 /* Our FIN, then what the peer still sends is read and dropped for a while: a close() at once would be a reset. */
 static void linger(struct conn *c)
 {
-	if (c->reset || c->eof || shutdown(c->fd, SHUT_WR) < 0) {
+	if (c->opening || c->reset || c->eof || shutdown(c->fd, SHUT_WR) < 0) {
 		conn_bury(c);
 		return;
 	}
 	c->linger_until = mono_add_ms(mono_now(), LINGER_MS);
-	timer_arm(c);
+	conn_arm(c);
 }
 
 static void log_close(struct conn *c, enum ctrl_close why)
 {
 	struct conns *s = c->set;
-	char peer[ENDPOINT_TEXT];
+	char peer[ENDPOINT_TEXT], refusal[sizeof " result=255 error=255"] = "";
 	unsigned suppressed = 0;
 
 	if (why == CTRL_CLOSE_FAULT)
@@ -102,11 +119,18 @@ static void log_close(struct conn *c, enum ctrl_close why)
 	if (why == CTRL_CLOSE_ECHO_TIMEOUT || why == CTRL_CLOSE_START_TIMEOUT || why == CTRL_CLOSE_REPLY_TIMEOUT ||
 	    why == CTRL_CLOSE_STOP_TIMEOUT)
 		stats_add(STATS_CONNECTIONS_TIMED_OUT);
+	if (c->opening && (why == CTRL_CLOSE_UNREACHABLE || why == CTRL_CLOSE_START_TIMEOUT)) {
+		conn_log_unopened(c);
+		return;
+	}
 	/* Scanners and the like at a low rate; those that were up at one that real callers do not reach. */
 	if (!log_allow(c->established ? &s->limit_up : &s->limit_refused, mono_now(), &suppressed))
 		return;
-	log_info("connection-down", "conn=%llu peer=%s reason=%s%s%s messages_in=%llu suppressed=%u",
-		 (unsigned long long)c->id, endpoint_text(c->peer, peer), ctrl_close_word(why),
+	if (c->ctrl.originator && why == CTRL_CLOSE_REFUSED)
+		snprintf(refusal, sizeof refusal, " result=%u error=%u", c->ctrl.peer.result, c->ctrl.peer.error);
+	log_info("connection-down", "conn=%llu peer=%s reason=%s%s%s%s messages_in=%llu suppressed=%u",
+		 (unsigned long long)c->id, endpoint_text(c->peer, peer),
+		 c->idle && why == CTRL_CLOSE_STOPPED ? "idle" : ctrl_close_word(why), refusal,
 		 c->framer.fault ? " fault=" : "", c->framer.fault ? msg_fault_word(c->framer.fault) : "",
 		 (unsigned long long)c->messages_in, suppressed);
 }
@@ -160,7 +184,7 @@ static void queue_append(struct conn *c, const uint8_t *data, size_t len)
 	memcpy(c->queue + c->queued, data, len);
 	c->queued += len;
 	ev_io_start(c->set->loop, &c->writer);
-	timer_arm(c);
+	conn_arm(c);
 }
 
 /* One write per message: NAT helpers look only at what starts a segment. */
@@ -170,7 +194,7 @@ void conn_send(struct conn *c, const struct msg *m)
 	size_t len = msg_encode(data, sizeof data, m);
 	ssize_t n = 0;
 
-	if (c->closing || c->reset || !len)
+	if (c->closing || c->opening || c->reset || !len)
 		return;
 	stats_add(STATS_MESSAGES_OUT);
 	c->messages_out++;
@@ -191,9 +215,14 @@ void conn_send(struct conn *c, const struct msg *m)
 static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	struct conn *c = w->data;
-	ssize_t n = send(c->fd, c->queue, c->queued, MSG_NOSIGNAL);
+	ssize_t n;
 
 	(void)revents;
+	if (c->opening) {
+		conn_opened(c);
+		return;
+	}
+	n = send(c->fd, c->queue, c->queued, MSG_NOSIGNAL);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			output_failed(c);
@@ -235,6 +264,7 @@ static void on_established(struct conn *c)
 		return;
 	pending_done(c);
 	c->established = true;
+	c->idle_since = mono_now();
 	c->set->nestablished++;
 	stats_add(STATS_CONNECTIONS_ESTABLISHED);
 	if (c->set->handlers->established)
@@ -286,7 +316,7 @@ void conn_step(struct conn *c, struct ctrl_event *ev)
 	for (unsigned i = 0; i < actions.n; i++)
 		conn_act(c, &actions.list[i], ev);
 	if (!c->closing)
-		timer_arm(c);
+		conn_arm(c);
 }
 
 /* --- input --- */
@@ -298,7 +328,7 @@ static void on_message(struct conn *c, const struct msg *m)
 	stats_add(STATS_MESSAGES_IN);
 	c->messages_in++;
 	c->last_in = mono_now();
-	if (m->type == MSG_SCCRQ && c->ctrl.state == CTRL_IDLE)
+	if (m->type == MSG_SCCRQ && c->ctrl.state == CTRL_IDLE && !c->ctrl.originator)
 		ev.admit = conns_admit(c);
 	conn_step(c, &ev);
 }
@@ -399,8 +429,12 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 		output_failed(c);
 		return;
 	}
+	if (mono_reached(idle_deadline(c), now)) {
+		ev = (struct ctrl_event){ .type = CTRL_EV_STOP, .reason = STOP_NONE };
+		c->idle = c->established;
+	}
 	if (c->closing)
-		timer_arm(c);
+		conn_arm(c);
 	else
 		conn_step(c, &ev);
 }
@@ -413,13 +447,30 @@ void conn_start(struct conn *c)
 	c->reader.data = c->writer.data = c->timer.data = c;
 	/* Before timers: a request that waits in the socket is seen before an Echo-Request would cross its answer. */
 	ev_set_priority(&c->reader, EV_MAXPRI);
-	ev_io_start(c->set->loop, &c->reader);
-	timer_arm(c);
+	ev_io_start(c->set->loop, c->opening ? &c->writer : &c->reader);
+	if (c->open_error)
+		ev_feed_event(c->set->loop, &c->writer, EV_WRITE);
+	conn_arm(c);
 }
 
 uint64_t conn_id(const struct conn *c)
 {
 	return c->id;
+}
+
+bool conn_is_established(const struct conn *c)
+{
+	return c->ctrl.state == CTRL_ESTABLISHED && !c->closing;
+}
+
+bool conn_is_originator(const struct conn *c)
+{
+	return c->ctrl.originator;
+}
+
+const char *conn_peer_host(const struct conn *c)
+{
+	return c->ctrl.peer.host;
 }
 
 struct endpoint conn_peer(const struct conn *c)
@@ -440,6 +491,10 @@ struct list *conn_calls(struct conn *c)
 void conn_calls_changed(struct conn *c, int by)
 {
 	c->ncalls += (unsigned)by;
+	if (!c->ctrl.originator || c->ncalls)
+		return;
+	c->idle_since = mono_now();
+	conn_arm(c);
 }
 
 unsigned conn_ncalls(const struct conn *c)
@@ -456,7 +511,7 @@ void conn_reply_done(struct conn *c)
 {
 	ctrl_reply_done(&c->ctrl, mono_now());
 	if (!c->closing)
-		timer_arm(c);
+		conn_arm(c);
 }
 
 void conn_suspect(struct conn *c)

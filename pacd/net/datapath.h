@@ -25,11 +25,25 @@ struct datapath_call {
 	uint32_t local_addr, peer_addr; /* of the control connection, host order */
 	int fd;                 /* the line; belongs to the data path from attach on, also when that fails */
 	uint32_t accm;          /* escaped towards the line; 0 for our own pppd */
+	uint32_t receive_accm;  /* dropped when they come from the line unescaped; 0 for our own pppd */
 	uint16_t window;        /* ours, packets */
 	uint16_t peer_window;   /* theirs, packets */
 	uint32_t peer_delay_us; /* their processing delay */
 	bool strict_window;     /* obey peer_window */
 	int64_t ack_timeout_max_us; /* MaxTimeOut of section 4.4; 0: 10 s */
+
+	/* --- real lines, which are slow; all zero for our own pppd --- */
+	/*
+	 * Octets go to the line no faster than this (bit/s, 10 bits an octet where framing is async), so that what waits is
+	 * here, where it is bounded and known, and not in a driver or a modem; 0: as fast as they are taken.
+	 */
+	uint32_t pace_bps;
+	/*
+	 * A packet is acknowledged when the line has taken it, not when it has come: the peer's window then bounds what
+	 * waits here.  What comes beyond our window all the same is thrown away: the newest goes first (GRE-12).
+	 */
+	bool ack_taken;
+	bool sync; /* one read or write of fd is one frame, without flags, escapes and FCS */
 };
 
 /* Of one call, cumulative; octets are PPP frames without GRE, FCS and escapes. */
@@ -44,6 +58,8 @@ struct datapath_stats {
 	uint64_t line_faults[HDLC_FAULTS];
 	uint32_t rtt_us, window;        /* of section 4: the present estimate and send window */
 	struct mono last_rx;            /* MONO_NEVER: nothing came yet */
+	uint64_t queue_octets, queue_peak; /* encoded, waiting for the line: now, and the most so far */
+	uint32_t queue_us;              /* a frame's wait for the line, smoothed (1/8); with pace_bps, ack_taken or sync */
 };
 
 /* Over all workers and all calls, also those that are gone. */

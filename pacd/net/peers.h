@@ -1,7 +1,8 @@
 /*
  * What each peer address has open, for the limits per peer (SEC-03): control
  * connections, those of them that are not established, calls, and lines, which
- * may outlive their calls.  An address that has nothing open takes no memory.
+ * may outlive their calls; and the connections that we have opened to it, which
+ * no limit holds for.  An address that has nothing open takes no memory.
  */
 #ifndef PACD_NET_PEERS_H
 #define PACD_NET_PEERS_H
@@ -12,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum peers_kind { PEERS_CONNECTIONS, PEERS_PENDING, PEERS_CALLS, PEERS_LINES, PEERS_KINDS };
+enum peers_kind { PEERS_CONNECTIONS, PEERS_PENDING, PEERS_CALLS, PEERS_LINES, PEERS_OPENED, PEERS_KINDS };
 
 struct peers {
 	struct hash by_addr;

@@ -35,8 +35,10 @@ static struct raw_call *call_new(struct raw *raw, const struct datapath_call *co
 		return NULL;
 	c->conf = *conf;
 	c->worker = raw->workers[conf->call_id % raw->workers_count];
-	raw_call_init(c);
-	return c;
+	if (raw_call_init(c) == 0)
+		return c;
+	free(c);
+	return NULL;
 }
 
 /* A descriptor that blocks would stop the worker. */
@@ -106,6 +108,9 @@ static void stats_copy(struct datapath_stats *s, const struct raw_counters *n)
 		.rtt_us = (uint32_t)raw_get(&n->rtt_us),
 		.window = (uint32_t)raw_get(&n->window),
 		.last_rx = { (int64_t)raw_get(&n->last_rx_us) },
+		.queue_octets = raw_get(&n->queue_octets),
+		.queue_peak = raw_get(&n->queue_peak),
+		.queue_us = (uint32_t)raw_get(&n->queue_us),
 	};
 	for (unsigned i = 0; i < HDLC_FAULTS; i++)
 		s->line_faults[i] = raw_get(&n->line_faults[i]);

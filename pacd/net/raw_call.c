@@ -33,18 +33,11 @@ static void slot_put(struct raw_slots *s, uint16_t slot)
 
 /* --- delivery --- */
 
-static void deliver(struct raw_call *c, const uint8_t *frame, size_t len)
-{
-	/* Empty ones only carry a number (GRE-03). */
-	if (len)
-		raw_line_frame(c, frame, len);
-}
-
-static void deliver_slot(struct raw_call *c, uint16_t slot)
+static void deliver_slot(struct raw_call *c, uint16_t slot, struct mono now)
 {
 	struct raw_slots *s = &c->worker->slots;
 
-	deliver(c, s->data[slot], s->len[slot]);
+	raw_line_frame(c, s->data[slot], s->len[slot], now);
 	slot_put(s, slot);
 }
 
@@ -53,7 +46,7 @@ static void deliver_next(struct raw_call *c, struct mono now)
 	uint16_t slot;
 
 	while ((slot = seq_rx_next(&c->rx, now)) != SEQ_NO_SLOT)
-		deliver_slot(c, slot);
+		deliver_slot(c, slot, now);
 }
 
 /* Gives all gaps up. */
@@ -62,7 +55,7 @@ static void release_all(struct raw_call *c, struct mono now)
 	uint16_t slot;
 
 	while ((slot = seq_rx_flush(&c->rx, now)) != SEQ_NO_SLOT)
-		deliver_slot(c, slot);
+		deliver_slot(c, slot, now);
 }
 
 /* --- one packet --- */
@@ -87,7 +80,7 @@ static void packet_data(struct raw_call *c, const struct gre *g, struct mono now
 
 	switch (packet_judge(c, g, &slot, now)) {
 	case SEQ_DELIVER:
-		deliver(c, g->payload, g->payload_len);
+		raw_line_frame(c, g->payload, g->payload_len, now);
 		deliver_next(c, now);
 		break;
 	case SEQ_HOLD:
@@ -139,7 +132,7 @@ static void gap_update(struct raw_call *c)
 		gap_insert(c);
 }
 
-static void ack_update(struct raw_call *c, struct mono now)
+void raw_call_ack(struct raw_call *c, struct mono now)
 {
 	if (!seq_rx_ack_pending(&c->rx))
 		return;
@@ -164,10 +157,10 @@ void raw_call_packets(struct raw_call *c, struct mono now)
 	c->first = RAW_NO_PACKET;
 	raw_set(&c->count.last_rx_us, (uint64_t)now.us);
 	gap_update(c);
-	raw_line_flush(c);
+	raw_line_flush(c, now);
 	/* Before the acknowledgment: data that go out now carry it. */
 	raw_line_reopen(c, now);
-	ack_update(c, now);
+	raw_call_ack(c, now);
 }
 
 void raw_call_gaps(struct raw_worker *w, struct mono now)
@@ -177,10 +170,12 @@ void raw_call_gaps(struct raw_worker *w, struct mono now)
 
 		if (!mono_reached(mono_add_us(c->gap_since, RAW_HOLD_US), now))
 			return;
-		deliver_slot(c, seq_rx_flush(&c->rx, now));
+		deliver_slot(c, seq_rx_flush(&c->rx, now), now);
 		deliver_next(c, now);
 		gap_update(c);
-		raw_line_flush(c);
+		raw_line_flush(c, now);
+		if (c->rx.defer)
+			raw_call_ack(c, now);
 	}
 }
 
@@ -197,7 +192,7 @@ void raw_call_acks(struct raw_worker *w, struct mono now)
 
 /* --- coming and going --- */
 
-void raw_call_init(struct raw_call *c)
+int raw_call_init(struct raw_call *c)
 {
 	const struct datapath_call *d = &c->conf;
 
@@ -206,15 +201,17 @@ void raw_call_init(struct raw_call *c)
 	list_init(&c->command);
 	list_init(&c->report);
 	seq_rx_init(&c->rx);
+	if (d->ack_taken)
+		seq_rx_defer(&c->rx);
 	seq_tx_init(&c->tx, d->peer_window, d->peer_delay_us, RAW_TIMEOUT_MIN_US,
 		    d->ack_timeout_max_us ? d->ack_timeout_max_us : RAW_TIMEOUT_MAX_US);
-	hdlc_rx_init(&c->hdlc, d->accm);
+	hdlc_rx_init(&c->hdlc, d->receive_accm);
 	atomic_init(&c->send_accm, d->accm);
-	atomic_init(&c->receive_accm, d->accm);
+	atomic_init(&c->receive_accm, d->receive_accm);
 	c->first = RAW_NO_PACKET;
 	raw_set(&c->count.rtt_us, (uint64_t)c->tx.rtt_us);
 	raw_set(&c->count.window, c->tx.window);
-	raw_line_init(c);
+	return raw_line_init(c);
 }
 
 void raw_call_detach(struct raw_call *c)

@@ -1,10 +1,10 @@
 /*
  * The line end of a call: frames to and from the descriptor, in async HDLC
- * (RFC 1662; PPP-01 to PPP-04, GRE-09, GRE-12).
+ * (RFC 1662; PPP-01 to PPP-04, GRE-09, GRE-12) or one by one where it is sync.
  *
  * Owns the descriptor, its watchers and what waits on either side of it.  A line
  * that takes nothing costs its own call frames, and nobody else time.  Knows
- * nothing of received sequence numbers.
+ * nothing of received sequence numbers, nor how real lines queue: raw_queue.c.
  */
 #include "pacd/net/raw_worker.h"
 
@@ -15,6 +15,8 @@
 
 /* Reads of one line before others get their turn, and what is too short for another one to be likely to pay. */
 enum { READS = 16, READ_SHORT = 2048 };
+/* As of an async line, less its FCS. */
+enum { SYNC_FRAME_MIN = 2 };
 
 static void wait_free(struct raw_wait *w)
 {
@@ -32,6 +34,7 @@ static void line_closed(struct raw_call *c)
 	c->closed = true;
 	ev_io_stop(c->worker->loop, &c->readable);
 	ev_io_stop(c->worker->loop, &c->writable);
+	ev_timer_stop(c->worker->loop, &c->queue.timer);
 	pthread_mutex_lock(&raw->lock);
 	list_append(&raw->closed, &c->report);
 	pthread_mutex_unlock(&raw->lock);
@@ -55,8 +58,7 @@ static size_t spill_bound(uint16_t window)
 	return n < RAW_SPILL_MAX ? n : RAW_SPILL_MAX;
 }
 
-/* Octets taken; an error that lasts closes the line. */
-static size_t line_write(struct raw_call *c, const uint8_t *data, size_t len)
+ssize_t raw_line_write(struct raw_call *c, const uint8_t *data, size_t len)
 {
 	ssize_t n;
 
@@ -64,10 +66,26 @@ static size_t line_write(struct raw_call *c, const uint8_t *data, size_t len)
 		return 0;
 	n = write(c->conf.fd, data, len);
 	if (n >= 0)
-		return (size_t)n;
+		return n;
+	if (errno == EMSGSIZE && c->conf.sync)
+		return -EMSGSIZE;
 	if (!error_is_soft(errno))
 		line_closed(c);
 	return 0;
+}
+
+static size_t line_write(struct raw_call *c, const uint8_t *data, size_t len)
+{
+	ssize_t n = raw_line_write(c, data, len);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+void raw_line_waits(struct raw_call *c, size_t octets)
+{
+	raw_set(&c->count.queue_octets, octets);
+	if (octets > raw_get(&c->count.queue_peak))
+		raw_set(&c->count.queue_peak, octets);
 }
 
 static bool spill_append(struct raw_call *c, const uint8_t *data, size_t len)
@@ -88,6 +106,7 @@ static bool spill_append(struct raw_call *c, const uint8_t *data, size_t len)
 	}
 	memcpy(s->data + s->start + s->len, data, len);
 	s->len += len;
+	raw_line_waits(c, s->len);
 	return true;
 }
 
@@ -100,16 +119,21 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents)
 	(void)revents;
 	if (raw_worker_commands(c->worker))
 		return;
+	if (c->queue.frames) {
+		raw_queue_writable(c);
+		return;
+	}
 	n = line_write(c, s->data + s->start, s->len);
 	s->start += n;
 	s->len -= n;
+	raw_line_waits(c, s->len);
 	if (s->len && !c->closed)
 		return;
 	wait_free(s);
 	ev_io_stop(loop, io);
 }
 
-void raw_line_flush(struct raw_call *c)
+static void out_flush(struct raw_call *c)
 {
 	struct raw_out *o = &c->worker->out;
 	size_t taken = 0, from = 0, octets = 0;
@@ -135,7 +159,16 @@ void raw_line_flush(struct raw_call *c)
 	o->len = 0;
 }
 
-void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len)
+void raw_line_flush(struct raw_call *c, struct mono now)
+{
+	if (c->queue.frames)
+		raw_queue_run(c, now);
+	else
+		out_flush(c);
+}
+
+/* As raw_line_frame, for all but real lines. */
+static void out_frame(struct raw_call *c, const uint8_t *frame, size_t len)
 {
 	uint32_t accm = atomic_load_explicit(&c->send_accm, memory_order_relaxed);
 	struct raw_out *o = &c->worker->out;
@@ -146,10 +179,18 @@ void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len)
 		return;
 	}
 	if (o->count == RAW_OUT_FRAMES || o->len + HDLC_ENCODED_MAX(len) > RAW_OUT)
-		raw_line_flush(c);
+		out_flush(c);
 	o->len += hdlc_encode(o->data + o->len, frame, len, accm);
 	o->end[o->count] = o->len;
 	o->size[o->count++] = (uint16_t)len;
+}
+
+void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len, struct mono now)
+{
+	if (c->queue.frames)
+		raw_queue_frame(c, frame, len, now);
+	else if (len) /* an empty packet only carries a number (GRE-03) */
+		out_frame(c, frame, len);
 }
 
 /* --- from the line --- */
@@ -159,16 +200,33 @@ static bool line_open(struct raw_call *c)
 	return !c->conf.strict_window || seq_tx_open(&c->tx);
 }
 
-/* The time-out's start moves with every packet: the timer is only set when it is not running, and looks again. */
+/*
+ * The time-out's start moves on with every packet: a running timer is let run, and looks again.  It is only set anew
+ * for an earlier time, when the estimate has come down from the peer's processing delay or from a backoff.
+ */
 static void timeout_arm(struct raw_call *c, struct mono now)
 {
 	struct mono deadline = seq_tx_deadline(&c->tx);
 	int64_t us = mono_diff_us(deadline, now);
 
-	if (!c->conf.strict_window || !mono_is_set(deadline) || ev_is_active(&c->timeout))
+	if (!c->conf.strict_window || !mono_is_set(deadline))
 		return;
+	if (ev_is_active(&c->timeout)) {
+		if (mono_diff_us(c->timeout_at, deadline) < RAW_TIMEOUT_LATE_US)
+			return;
+		ev_timer_stop(c->worker->loop, &c->timeout);
+	}
+	c->timeout_at = deadline;
 	ev_timer_set(&c->timeout, us > 0 ? (double)us / 1e6 : 0., 0.);
 	ev_timer_start(c->worker->loop, &c->timeout);
+}
+
+static void line_packet(struct raw_call *c, const uint8_t *frame, size_t len, struct mono now)
+{
+	if (len <= GRE_PAYLOAD_MAX)
+		raw_tx_packet(c, frame, len, now);
+	else
+		raw_add(&c->count.tx_dropped, 1);
 }
 
 /* Sends the frames in `data`, as far as the window lets them out; returns the octets used. */
@@ -178,14 +236,20 @@ static size_t line_decode(struct raw_call *c, const uint8_t *data, size_t len, s
 	size_t left = len, n;
 
 	c->hdlc.accm = atomic_load_explicit(&c->receive_accm, memory_order_relaxed);
-	while (line_open(c) && (n = hdlc_decode(&c->hdlc, &p, &left)) > 0) {
-		if (n <= GRE_PAYLOAD_MAX)
-			raw_tx_packet(c, c->hdlc.frame, n, now);
-		else
-			raw_add(&c->count.tx_dropped, 1);
-	}
+	while (line_open(c) && (n = hdlc_decode(&c->hdlc, &p, &left)) > 0)
+		line_packet(c, c->hdlc.frame, n, now);
 	timeout_arm(c, now);
 	return len - left;
+}
+
+/* One whole frame of a sync line. */
+static void line_whole(struct raw_call *c, const uint8_t *frame, size_t len, struct mono now)
+{
+	if (len < SYNC_FRAME_MIN)
+		c->hdlc.faults[HDLC_FAULT_RUNT]++;
+	else
+		line_packet(c, frame, len, now);
+	timeout_arm(c, now);
 }
 
 /* The window is shut: what was read waits, and nothing more is read. */
@@ -216,12 +280,17 @@ static bool line_read(struct raw_call *c, struct mono now)
 			line_closed(c);
 		return false;
 	}
-	used = line_decode(c, input, (size_t)n, now);
+	if (c->conf.sync) {
+		line_whole(c, input, (size_t)n, now);
+		used = (size_t)n;
+	} else {
+		used = line_decode(c, input, (size_t)n, now);
+	}
 	if (!line_open(c)) {
 		line_shut(c, input + used, (size_t)n - used);
 		return false;
 	}
-	return n >= READ_SHORT;
+	return n >= READ_SHORT || c->conf.sync;
 }
 
 static void count_faults(struct raw_call *c)
@@ -289,13 +358,14 @@ static void on_timeout(struct ev_loop *loop, ev_timer *timer, int revents)
 	timeout_arm(c, now);
 }
 
-void raw_line_init(struct raw_call *c)
+int raw_line_init(struct raw_call *c)
 {
 	ev_io_init(&c->readable, on_readable, c->conf.fd, EV_READ);
 	ev_io_init(&c->writable, on_writable, c->conf.fd, EV_WRITE);
 	ev_timer_init(&c->timeout, on_timeout, 0., 0.);
 	c->spill_max = spill_bound(c->conf.window);
 	c->readable.data = c->writable.data = c->timeout.data = c;
+	return raw_queue_init(c);
 }
 
 void raw_line_start(struct raw_call *c)
@@ -312,6 +382,7 @@ void raw_line_stop(struct raw_call *c)
 	ev_io_stop(c->worker->loop, &c->readable);
 	ev_io_stop(c->worker->loop, &c->writable);
 	ev_timer_stop(c->worker->loop, &c->timeout);
+	raw_queue_stop(c);
 	wait_free(&c->spill);
 	wait_free(&c->unread);
 	close(c->conf.fd);

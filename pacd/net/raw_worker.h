@@ -1,6 +1,6 @@
 /*
- * The inside of the user-space data path: what raw.c, raw_worker.c, raw_call.c
- * and raw_tx.c share.  Nobody else includes this.
+ * The inside of the user-space data path: what raw.c, raw_worker.c, raw_call.c,
+ * raw_line.c, raw_queue.c and raw_tx.c share.  Nobody else includes this.
  *
  * Threads: a call is allocated and freed by main, and lives on one worker from
  * attach to detach.  Between the two, each part of it says who may touch it.
@@ -10,6 +10,7 @@
 
 #include "common/list.h"
 #include "pacd/net/datapath.h"
+#include "pacd/net/raw_pace.h"
 #include "pacd/proto/seq.h"
 
 #include <ev.h>
@@ -27,12 +28,14 @@
 /* Octets of encoded frames that wait for a line, per call: the window that we advertise, within these bounds. */
 #define RAW_SPILL_MIN 8192
 #define RAW_SPILL_MAX 131072
+#define RAW_QUEUE_MAX 128  /* packets that wait for a real line at most, whatever its window */
 #define RAW_INPUT 65536    /* octets per read of a line */
 #define RAW_INPUT_STRICT 4096 /* the same where the window may shut in the middle of them */
 #define RAW_ACK_US 20000   /* an acknowledgment waits at most this long for data to ride on */
 #define RAW_HOLD_US 30000  /* a gap has this long to fill */
 #define RAW_TIMEOUT_MIN_US 100000   /* GRE-16 */
 #define RAW_TIMEOUT_MAX_US 10000000
+#define RAW_TIMEOUT_LATE_US 50000   /* what the time-out may be noticed late, so that its timer is seldom set */
 
 /* A counter with one writer, read by any thread. */
 typedef _Atomic uint64_t raw_counter;
@@ -60,6 +63,7 @@ struct raw_counters {
 	raw_counter acks_sent, acks_received, tx_timeouts;
 	raw_counter line_faults[HDLC_FAULTS];
 	raw_counter rtt_us, window, last_rx_us;
+	raw_counter queue_octets, queue_peak, queue_us;
 };
 
 /* What main wants done to a call; several may be wanted at once and are done in this order. */
@@ -69,6 +73,25 @@ enum raw_want { RAW_ATTACH = 1, RAW_DETACH = 2 };
 struct raw_wait {
 	uint8_t *data;
 	size_t start, len;
+};
+
+/* A frame in a real line's queue. */
+struct raw_queued {
+	uint32_t seq;      /* to acknowledge when it is gone: its own, or that of the last packet thrown away behind it */
+	uint16_t len;      /* octets towards the line */
+	uint16_t size;     /* before encoding */
+	struct mono since;
+};
+
+/* What waits for a real line; `frames` is NULL for any other line, and then nothing else of it is used. */
+struct raw_queue {
+	struct raw_queued *frames; /* a ring of `max` */
+	unsigned max, first, count;
+	size_t written;            /* octets of the first one that the line has */
+	struct raw_wait octets;    /* of all of them, what the line has left out */
+	size_t room;
+	struct raw_pace pace;
+	ev_timer timer;            /* runs only while something waits for the pace */
 };
 
 struct raw_call {
@@ -87,7 +110,9 @@ struct raw_call {
 	struct list ack;         /* in worker->acks while an acknowledgment waits */
 	struct list gap;         /* in worker->gaps while packets are held */
 	struct mono gap_since;   /* its place there: rx.hold_since */
-	struct raw_wait spill;   /* towards the line */
+	struct mono timeout_at;  /* when `timeout` fires */
+	struct raw_queue queue;  /* towards a real line */
+	struct raw_wait spill;   /* towards any other line */
 	size_t spill_max;        /* its size, when it is allocated */
 	struct raw_wait unread;  /* from the line, not decoded: the window is shut */
 	uint8_t first, last;     /* this batch's packets, chained by worker->rx.next */
@@ -215,29 +240,52 @@ void raw_worker_receive(struct raw_worker *w);
 
 /* --- raw_call.c; in the worker's thread, but for the first --- */
 
-/* conf and worker are set, all else is zero.  From main, before attach. */
-void raw_call_init(struct raw_call *c);
+/* conf and worker are set, all else is zero.  From main, before attach.  0 or -ENOMEM. */
+int raw_call_init(struct raw_call *c);
 /* Closes the line and leaves every list of the worker. */
 void raw_call_detach(struct raw_call *c);
 /* Judges, delivers and acknowledges the packets chained from c->first. */
 void raw_call_packets(struct raw_call *c, struct mono now);
 /* Gives up the gaps whose time is over. */
 void raw_call_gaps(struct raw_worker *w, struct mono now);
+/* Something was taken in: its acknowledgment goes out, or waits for data to ride on. */
+void raw_call_ack(struct raw_call *c, struct mono now);
 /* Sends the acknowledgments that waited long enough. */
 void raw_call_acks(struct raw_worker *w, struct mono now);
 
 /* --- raw_line.c; in the worker's thread, but for the first --- */
 
-void raw_line_init(struct raw_call *c);
+/* 0 or -ENOMEM. */
+int raw_line_init(struct raw_call *c);
 void raw_line_start(struct raw_call *c);
 /* Frees what waits, closes the descriptor. */
 void raw_line_stop(struct raw_call *c);
-/* Encodes a frame into worker->out, which belongs to this call until raw_line_flush. */
-void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len);
+/*
+ * Encodes a frame, that of the packet delivered last, into worker->out, which belongs to this call until
+ * raw_line_flush; or into a real line's queue.  len 0: a packet without a frame.
+ */
+void raw_line_frame(struct raw_call *c, const uint8_t *frame, size_t len, struct mono now);
 /* One write for all frames that were given; what the line does not take is kept, within bounds. */
-void raw_line_flush(struct raw_call *c);
+void raw_line_flush(struct raw_call *c, struct mono now);
+/* Octets that the line took; -EMSGSIZE: it never will (sync).  An error that lasts closes the line. */
+ssize_t raw_line_write(struct raw_call *c, const uint8_t *data, size_t len);
+/* What waits now, for the statistics. */
+void raw_line_waits(struct raw_call *c, size_t octets);
 /* Reads on when the window has opened. */
 void raw_line_reopen(struct raw_call *c, struct mono now);
+
+/* --- raw_queue.c; in the worker's thread, but for the first --- */
+
+/* Nothing but for a real line.  0 or -ENOMEM. */
+int raw_queue_init(struct raw_call *c);
+/* Frees it; what waits is dropped. */
+void raw_queue_stop(struct raw_call *c);
+/* The frame of the packet delivered last (len 0: it has none); beyond the window it is thrown away. */
+void raw_queue_frame(struct raw_call *c, const uint8_t *frame, size_t len, struct mono now);
+/* Writes what pace and line allow.  The caller looks after the acknowledgment. */
+void raw_queue_run(struct raw_call *c, struct mono now);
+/* The line takes octets again. */
+void raw_queue_writable(struct raw_call *c);
 
 /* --- raw_tx.c; in the worker's thread --- */
 

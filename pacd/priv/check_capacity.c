@@ -22,6 +22,7 @@
 #define PIDS_SPARE 256       /* scripts, main, and what the machine still starts */
 #define FILES_PER_PPPD 3     /* of main: pty, plugin's socket, log */
 #define FILES_PER_WORKER 4   /* of main: raw socket, epoll, event */
+#define FILES_PER_LINE 5     /* of main: device or connection, listening socket, what the data path has, and a pair */
 #define FILES_SPARE 256      /* of main: netlink, pacctl, what the listeners keep free, and what comes and goes */
 
 long long check_number(const char *file)
@@ -122,7 +123,8 @@ static unsigned long radius_files(const struct conf_radius *r)
 unsigned long check_files_needed(const struct conf *c)
 {
 	return FILES_PER_PPPD * pppd_max(c) + c->limits.connections + c->nlisten + radius_files(&c->radius) +
-	       (unsigned long)FILES_PER_WORKER * c->workers + FILES_SPARE;
+	       (unsigned long)FILES_PER_WORKER * c->workers + (unsigned long)FILES_PER_LINE * conf_lines_count(c) +
+	       FILES_SPARE;
 }
 
 /* pid 0: ours. Of main we may not be allowed to ask: it began with all that ours could be raised to. */

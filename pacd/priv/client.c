@@ -102,6 +102,9 @@ static int hand_short(struct priv_client *p, struct priv_msg *m)
 		p->handlers->conf(p->ctx, &m->conf, &no_conf_fds);
 		return 0;
 	case PRIV_OPENED:
+		if (m->opened.handle)
+			priv_client_close_line(p, m->opened.handle);
+		m->opened.handle = 0;
 		m->opened.error = EMFILE;
 		p->handlers->opened(p->ctx, &m->opened, -1);
 		return 0;
@@ -349,4 +352,11 @@ int priv_client_change_hook(struct priv_client *p, const struct priv_change_hook
 		return -EINVAL; /* the root part would take it for an attack */
 	msg.change_hook = *m;
 	return send_msg(p, &msg);
+}
+
+int priv_client_close_line(struct priv_client *p, uint32_t handle)
+{
+	struct priv_msg m = { .type = PRIV_CLOSE_LINE, .close_line = { handle } };
+
+	return handle ? send_msg(p, &m) : -EINVAL; /* the root part would take it for an attack */
 }

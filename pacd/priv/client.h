@@ -57,5 +57,7 @@ int priv_client_down_hook(struct priv_client *p, uint32_t unit, uint32_t local, 
  * that the root part would not take.
  */
 int priv_client_change_hook(struct priv_client *p, const struct priv_change_hook *m);
+/* After the device of a line was closed: the lock goes, and it may be opened again. */
+int priv_client_close_line(struct priv_client *p, uint32_t handle);
 
 #endif

@@ -9,6 +9,8 @@
  */
 #include "pacd/priv/files_internal.h"
 
+#include "pacd/priv/line_lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -246,6 +248,51 @@ static void see_ppp(const struct conf *c, struct conf_errors *errors)
 		see_script(c, "ppp.change_script", c->ppp.change_script, errors);
 }
 
+/*
+ * Of a line's devices, so many as `count` says.  One that is missing may be plugged in later, so it is a warning, and
+ * one of them speaks for all.
+ */
+static void see_devices(struct conf *c, unsigned first, unsigned count, size_t entry, struct conf_errors *errors)
+{
+	unsigned missing = 0;
+	char key[48], absent[PATH_MAX] = "";
+
+	snprintf(key, sizeof key, "lines[%zu].device", entry);
+	for (unsigned i = first; i < first + count; i++) {
+		struct conf_line line;
+		int r = conf_line_get(c, i, &line);
+
+		if (r < 0)
+			continue;
+		r = line_lock_see(line.device);
+		if (r == -ENOTTY)
+			conf_errors_add(errors, c->file, 0, key, "%s is no serial device; name a character device",
+					line.device);
+		else if (r == -EPERM)
+			conf_errors_add(errors, c->file, 0, key, "others than root may put another device in the place "
+					"of %s: chown root and chmod go-w its folder", line.device);
+		else if (r < 0 && !missing++)
+			snprintf(absent, sizeof absent, "%s: %s", line.device, strerror(-r));
+		conf_line_clear(&line);
+	}
+	if (missing)
+		conf_errors_add(&c->warnings, c->file, 0, key, "%s%s; it is tried again and again", absent,
+				missing > 1 ? " (and others of these lines)" : "");
+}
+
+static void see_lines(struct conf *c, struct conf_errors *errors)
+{
+	unsigned first = 0;
+
+	for (size_t i = 0; i < c->real.nlines; i++) {
+		const struct conf_line *l = &c->real.lines[i];
+
+		if (l->type == CONF_LINE_TTY)
+			see_devices(c, first, l->count, i, errors);
+		first += l->count;
+	}
+}
+
 static struct priv_stamp stamp(const char *file)
 {
 	struct stat st;
@@ -346,6 +393,7 @@ int priv_files_load(struct priv_files *f, const char *conf_file, struct conf_err
 			load_users(f, errors);
 		files_load_radius(f, errors);
 		see_ppp(f->conf, errors);
+		see_lines(f->conf, errors);
 		stamp_programs(f);
 		see_accounts(f->conf, errors);
 		see_control_folder(f->conf, errors);

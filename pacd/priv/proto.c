@@ -106,6 +106,17 @@ static void get_change_hook(struct rbuf *r, struct priv_change_hook *m)
 	r->fault |= m->unit > INT32_MAX;
 }
 
+static void put_close_line(struct wbuf *w, const struct priv_close_line *m)
+{
+	wbuf_u32(w, m->handle);
+}
+
+static void get_close_line(struct rbuf *r, struct priv_close_line *m)
+{
+	m->handle = rbuf_u32(r);
+	r->fault |= !m->handle;
+}
+
 static void put_conf(struct wbuf *w, const struct priv_conf *m)
 {
 	wbuf_u32(w, m->generation);
@@ -130,6 +141,8 @@ static void put_opened(struct wbuf *w, const struct priv_opened *m)
 	wbuf_u8(w, m->socket);
 	wbuf_u16(w, m->index);
 	wbuf_u32(w, (uint32_t)m->error);
+	wbuf_u32(w, m->handle);
+	wbuf_u32(w, m->generation);
 }
 
 static void get_opened(struct rbuf *r, struct priv_opened *m)
@@ -137,7 +150,12 @@ static void get_opened(struct rbuf *r, struct priv_opened *m)
 	m->socket = rbuf_u8(r);
 	m->index = rbuf_u16(r);
 	m->error = (int32_t)rbuf_u32(r);
+	m->handle = rbuf_u32(r);
+	m->generation = rbuf_u32(r);
 	r->fault |= m->socket >= PRIV_SOCKETS || m->error < 0;
+	/* Only a line has them, and only one that is open is locked. */
+	r->fault |= m->socket != PRIV_SOCKET_LINE && (m->handle || m->generation);
+	r->fault |= m->error && m->handle;
 }
 
 static void put_started(struct wbuf *w, const struct priv_started *m)
@@ -181,6 +199,7 @@ size_t priv_encode(uint8_t *data, size_t cap, const struct priv_msg *m)
 	case PRIV_CONF_TAKEN: put_conf_taken(&w, &m->conf_taken); break;
 	case PRIV_DOWN_HOOK: put_down_hook(&w, &m->down_hook); break;
 	case PRIV_CHANGE_HOOK: put_change_hook(&w, &m->change_hook); break;
+	case PRIV_CLOSE_LINE: put_close_line(&w, &m->close_line); break;
 	case PRIV_CONF: put_conf(&w, &m->conf); break;
 	case PRIV_OPENED: put_opened(&w, &m->opened); break;
 	case PRIV_STARTED: put_started(&w, &m->started); break;
@@ -207,6 +226,7 @@ int priv_decode(struct priv_msg *m, const uint8_t *data, size_t len)
 	case PRIV_CONF_TAKEN: get_conf_taken(&r, &m->conf_taken); break;
 	case PRIV_DOWN_HOOK: get_down_hook(&r, &m->down_hook); break;
 	case PRIV_CHANGE_HOOK: get_change_hook(&r, &m->change_hook); break;
+	case PRIV_CLOSE_LINE: get_close_line(&r, &m->close_line); break;
 	case PRIV_CONF: get_conf(&r, &m->conf); break;
 	case PRIV_OPENED: get_opened(&r, &m->opened); break;
 	case PRIV_STARTED: get_started(&r, &m->started); break;

@@ -27,6 +27,7 @@ enum priv_type {
 	PRIV_READY,       /* main serves; once, after the start */
 	PRIV_DOWN_HOOK,   /* run ip-down for a pppd that could not: it was killed or crashed with its link up */
 	PRIV_CHANGE_HOOK, /* run ppp.change_script: a CoA-Request has changed a session */
+	PRIV_CLOSE_LINE,  /* main has closed a line's device: its lock goes */
 	/* the root part tells */
 	PRIV_CONF = 65,   /* fds: pacd.conf, then users and radius (where there are some), or error texts (when not ok) */
 	PRIV_OPENED,      /* fd: the socket, when error is 0 */
@@ -41,6 +42,11 @@ enum priv_socket {
 	PRIV_SOCKET_GUARD,   /* a raw GRE socket that drops all: keeps ICMP protocol-unreachable from being sent */
 	PRIV_SOCKET_CONTROL, /* the control socket, listening */
 	PRIV_SOCKET_SPOOL,   /* the folder radius.acct.spool (O_DIRECTORY), made where missing, main's user's own, 0700 */
+	/*
+	 * index: of a line (conf_line_get()): the serial device of a "tty", locked and exclusively ours; for a "tcp" with
+	 * `listen` the listening socket.  May come again, once it was closed.
+	 */
+	PRIV_SOCKET_LINE,
 	PRIV_SOCKETS
 };
 
@@ -98,6 +104,13 @@ struct priv_opened {
 	uint8_t socket;
 	uint16_t index;
 	int32_t error; /* 0 or an errno */
+	uint32_t handle; /* of a line's device: for PRIV_CLOSE_LINE; 0: there is nothing to unlock */
+	uint32_t generation; /* that was asked with; 0 but for a line */
+};
+
+/* A handle that is not there any more is ignored. */
+struct priv_close_line {
+	uint32_t handle; /* not 0 */
 };
 
 struct priv_started {
@@ -120,6 +133,7 @@ struct priv_msg {
 		struct priv_conf_taken conf_taken;
 		struct priv_down_hook down_hook;
 		struct priv_change_hook change_hook;
+		struct priv_close_line close_line;
 		struct priv_conf conf;
 		struct priv_opened opened;
 		struct priv_started started;

@@ -1,12 +1,12 @@
 /*
  * The root part's loop: takes main's requests, reaps children, heeds signals.
  *
- * Owns main's socket, the tables of pppds and of scripts, and the answers that
- * main did not read yet; the snapshots are root_conf.c's.  It parses nothing
- * that came from the network, and a request that main should never make ends
- * everything: a main that makes it is not ours any more.  A signal for a token
- * that nobody has is no such request, and is ignored: the pppd may have ended
- * while it was on its way.  So is a hook for a link that has not earned one.
+ * Owns main's socket, the tables of pppds, of scripts and of locked devices, and
+ * the answers that main did not read yet; the snapshots are root_conf.c's.  It
+ * parses nothing that came from the network, and a request that main should never
+ * make ends everything: a main that makes it is not ours any more.  A signal for a
+ * token that nobody has is no such request, and is ignored: the pppd may have
+ * ended while it was on its way.  So is a hook for a link that has not earned one.
  */
 #include "pacd/priv/root_internal.h"
 
@@ -65,7 +65,7 @@ void root_queue(struct root *r, const struct priv_msg *m, const int *fds, size_t
 		root_violation(r, "no_memory");
 		return;
 	}
-	o->len = priv_encode(o->data, sizeof o->data, m);
+	o->len = priv_encode(o->data, sizeof o->data, m); /* 17 octets are the most: PRIV_STARTED */
 	o->nfds = nfds;
 	if (nfds)
 		memcpy(o->fds, fds, nfds * sizeof *fds);
@@ -92,7 +92,10 @@ static void flush(struct root *r)
 
 /* --- main's requests --- */
 
-/* Each is opened once: a main that was taken over gains nothing by asking again and again. */
+/*
+ * Each is opened once: a main that was taken over gains nothing by asking again and again.  A line's may come again,
+ * for devices are unplugged; what was not closed is busy then.
+ */
 static bool first_time(struct root *r, const struct priv_open *m)
 {
 	uint8_t *octet = &r->opened[m->socket][m->index / 8], bit = (uint8_t)(1 << m->index % 8);
@@ -103,14 +106,34 @@ static bool first_time(struct root *r, const struct priv_open *m)
 	return true;
 }
 
+static void open_line(struct root *r, const struct conf *c, const struct priv_open *m)
+{
+	struct priv_msg answer = { .type = PRIV_OPENED,
+				   .opened = { m->socket, m->index, ESTALE, 0, m->generation } };
+	struct conf_line line = { 0 };
+	int fd = -1, e = c ? conf_line_get(c, m->index, &line) : -ESTALE;
+
+	if (e == 0 && line.type == CONF_LINE_TTY)
+		e = line_lock_open(&r->locks, line.device, &fd, &answer.opened.handle);
+	else if (e == 0)
+		e = sockets_open(c, m->socket, m->index, &fd);
+	answer.opened.error = -e;
+	conf_line_clear(&line);
+	root_queue(r, &answer, &fd, fd >= 0 ? 1 : 0);
+}
+
 static void open_socket(struct root *r, const struct priv_open *m)
 {
-	struct priv_msg answer = { .type = PRIV_OPENED, .opened = { m->socket, m->index, ESTALE } };
+	struct priv_msg answer = { .type = PRIV_OPENED, .opened = { m->socket, m->index, ESTALE, 0, 0 } };
 	const struct conf *c = root_conf_find(r, m->generation);
 	int fd = -1;
 
 	if (c && !sockets_exist(c, m->socket, m->index)) {
 		root_violation(r, "no_such_socket");
+		return;
+	}
+	if (m->socket == PRIV_SOCKET_LINE) {
+		open_line(r, c, m);
 		return;
 	}
 	if (c && !first_time(r, m)) {
@@ -226,6 +249,7 @@ static void serve_msg(struct root *r, const struct priv_msg *m)
 	case PRIV_READY: ready(r); break;
 	case PRIV_DOWN_HOOK: down_hook(r, &m->down_hook); break;
 	case PRIV_CHANGE_HOOK: change_hook(r, &m->change_hook); break;
+	case PRIV_CLOSE_LINE: line_lock_release(&r->locks, m->close_line.handle); break;
 	default: root_violation(r, "not_a_request"); break;
 	}
 }
@@ -409,6 +433,7 @@ static void end_all(struct root *r)
 			kill(r->main_pid, SIGKILL);
 		wait_for_children(r, KILL_S);
 	}
+	line_locks_clear(&r->locks); /* nobody has the devices any more */
 	if (r->control)
 		unlink(r->control);
 }
@@ -456,6 +481,7 @@ int root_init(struct root *r, const char *conf_file, int fd)
 	list_init(&r->outgoing);
 	pppd_init(&r->pppds);
 	hooks_init(&r->hooks, HOOK_SCRIPT);
+	line_locks_init(&r->locks, LINE_LOCK_FOLDER);
 	r->signals = open_signals();
 	if (r->signals < 0)
 		return r->signals;
@@ -484,5 +510,6 @@ void root_clear(struct root *r)
 	root_conf_clear(r);
 	pppd_clear(&r->pppds);
 	hooks_clear(&r->hooks);
+	line_locks_clear(&r->locks);
 	free(r->control);
 }

@@ -8,6 +8,7 @@
 #include "common/list.h"
 #include "common/mono.h"
 #include "pacd/priv/hook.h"
+#include "pacd/priv/line_lock.h"
 #include "pacd/priv/pppd.h"
 #include "pacd/priv/priv.h"
 #include "pacd/priv/proto.h"
@@ -30,7 +31,9 @@ struct root {
 	bool ready;         /* main serves */
 	bool reload_asked;  /* any number of times */
 	struct mono reload_after; /* not before: somebody may ask all the time */
-	uint8_t opened[PRIV_SOCKETS][CONF_LIST_MAX / 8]; /* bits: which sockets main has had; each comes once */
+	/* bits: which sockets main has had; each comes once, but for those of lines */
+	uint8_t opened[PRIV_SOCKETS][CONF_LIST_MAX / 8];
+	struct line_locks locks; /* of the serial devices that main has */
 	struct pppd_table pppds;
 	struct hooks hooks;
 	size_t hooks_earned; /* pppds that ended by a signal, and have had no hook */

@@ -1,5 +1,6 @@
 /*
  * Opens listening, raw GRE, guard and control sockets, and the spool's folder.
+ * Serial devices are line_lock.c's.
  *
  * Owns nothing: each of them goes to main.  It must not read from one, but for
  * throwing away what came before the filter stood.
@@ -28,6 +29,7 @@
 
 #define BACKLOG 1024
 #define CONTROL_BACKLOG 64
+#define LINE_BACKLOG 4 /* a line has one caller */
 #define GRE_BUFFER (4 << 20) /* octets, each way: a burst of all calls must not overrun it */
 #define FOLDER_MODE 0755
 #define SPOOL_MODE 0700
@@ -37,9 +39,8 @@ static int set_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-static int open_listen(const struct conf *c, unsigned index, int *fd)
+static int listen_at(struct endpoint ep, int backlog, int *fd)
 {
-	struct endpoint ep = c->listen[index];
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(ep.port),
 				   .sin_addr.s_addr = htonl(ep.addr) };
 	int r;
@@ -48,8 +49,40 @@ static int open_listen(const struct conf *c, unsigned index, int *fd)
 	if (*fd < 0)
 		return -errno;
 	r = set_option(*fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (r == 0 && (bind(*fd, (struct sockaddr *)&sin, sizeof sin) < 0 || listen(*fd, BACKLOG) < 0))
+	if (r == 0 && (bind(*fd, (struct sockaddr *)&sin, sizeof sin) < 0 || listen(*fd, backlog) < 0))
 		r = -errno;
+	return r;
+}
+
+/* --- lines --- */
+
+static bool listens(const struct conf_line *line)
+{
+	return line->type == CONF_LINE_TCP && line->listen.port;
+}
+
+/* A ppp line, and one that only connects, has nothing to be opened by root. */
+static bool line_exists(const struct conf *c, unsigned index)
+{
+	struct conf_line line;
+	bool yes;
+
+	if (conf_line_get(c, index, &line) < 0)
+		return false;
+	yes = line.type == CONF_LINE_TTY || listens(&line);
+	conf_line_clear(&line);
+	return yes;
+}
+
+static int open_line(const struct conf *c, unsigned index, int *fd)
+{
+	struct conf_line line;
+	int r = conf_line_get(c, index, &line);
+
+	if (r < 0)
+		return r;
+	r = listens(&line) ? listen_at(line.listen, LINE_BACKLOG, fd) : -EINVAL;
+	conf_line_clear(&line);
 	return r;
 }
 
@@ -293,6 +326,7 @@ bool sockets_exist(const struct conf *c, enum priv_socket socket, unsigned index
 	case PRIV_SOCKET_GUARD:
 	case PRIV_SOCKET_CONTROL:
 	case PRIV_SOCKET_SPOOL: return index == 0;
+	case PRIV_SOCKET_LINE: return line_exists(c, index);
 	default: return false;
 	}
 }
@@ -300,11 +334,12 @@ bool sockets_exist(const struct conf *c, enum priv_socket socket, unsigned index
 static int open_one(const struct conf *c, enum priv_socket socket, unsigned index, int *fd)
 {
 	switch (socket) {
-	case PRIV_SOCKET_LISTEN: return open_listen(c, index, fd);
+	case PRIV_SOCKET_LISTEN: return listen_at(c->listen[index], BACKLOG, fd);
 	case PRIV_SOCKET_GRE: return open_gre(c, index, fd);
 	case PRIV_SOCKET_GUARD: return open_guard(fd);
 	case PRIV_SOCKET_CONTROL: return open_control(c, fd);
 	case PRIV_SOCKET_SPOOL: return open_spool(c, fd);
+	case PRIV_SOCKET_LINE: return open_line(c, index, fd);
 	default: return -EINVAL;
 	}
 }

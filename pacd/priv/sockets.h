@@ -14,7 +14,7 @@ bool sockets_exist(const struct conf *c, enum priv_socket socket, unsigned index
  * says that another pacd answers there, -EEXIST that something else has its name, and -EPERM that others may change its
  * folder.  For the spool -ELOOP or -ENOTDIR says that it is no folder, -ENOENT that the one above it is missing, and
  * -EPERM that it belongs to somebody else, that others may write to it, that it is root's and in use, or that the one
- * above it is not root's.
+ * above it is not root's.  Of lines only those that listen: a serial device is line_lock_open()'s.
  */
 int sockets_open(const struct conf *c, enum priv_socket socket, unsigned index, int *fd);
 

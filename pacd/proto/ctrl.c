@@ -364,6 +364,11 @@ static void any_eof(struct step *s)
 	finish(s, CTRL_ACT_CLOSE, CTRL_CLOSE_PEER);
 }
 
+static void idle_eof(struct step *s)
+{
+	finish(s, CTRL_ACT_CLOSE, s->c->originator ? CTRL_CLOSE_UNREACHABLE : CTRL_CLOSE_PEER);
+}
+
 static void any_suspect(struct step *s)
 {
 	finish(s, CTRL_ACT_ABORT, CTRL_CLOSE_REPLY_TIMEOUT);
@@ -417,7 +422,7 @@ static handler *const on_event[CTRL_STATES][CTRL_EVENTS] = {
 		[CTRL_EV_MESSAGE] = idle_message,
 		[CTRL_EV_SKIPPED] = idle_other,
 		[CTRL_EV_FAULT] = any_bad,
-		[CTRL_EV_EOF] = any_eof,
+		[CTRL_EV_EOF] = idle_eof,
 		[CTRL_EV_STOP] = unstarted_stop,
 		[CTRL_EV_SUSPECT] = any_suspect,
 		[CTRL_EV_TICK] = start_tick,
@@ -535,6 +540,7 @@ const char *ctrl_close_word(enum ctrl_close c)
 	static const char *const words[CTRL_CLOSES] = {
 		[CTRL_CLOSE_NONE] = "none",
 		[CTRL_CLOSE_PEER] = "peer-closed",
+		[CTRL_CLOSE_UNREACHABLE] = "unreachable",
 		[CTRL_CLOSE_PEER_STOP] = "peer-stop",
 		[CTRL_CLOSE_STOPPED] = "stopped",
 		[CTRL_CLOSE_STOP_TIMEOUT] = "stop-timeout",

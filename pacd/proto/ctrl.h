@@ -36,7 +36,7 @@ enum ctrl_event_type {
 	CTRL_EV_MESSAGE, /* any message, whatever its type */
 	CTRL_EV_SKIPPED, /* a well framed message of unknown type */
 	CTRL_EV_FAULT,   /* the framer gave up, or the output queue overflowed */
-	CTRL_EV_EOF,     /* TCP closed, reset or failed */
+	CTRL_EV_EOF,     /* TCP closed, reset or failed, or did not open */
 	CTRL_EV_STOP,    /* we want to end it: `reason` */
 	CTRL_EV_SUSPECT, /* a call's reply is overdue (TIM-05): close at once */
 	CTRL_EV_TICK,    /* a deadline may have passed */
@@ -54,10 +54,11 @@ struct ctrl_event {
 enum ctrl_close {
 	CTRL_CLOSE_NONE,
 	CTRL_CLOSE_PEER,          /* the peer closed TCP */
+	CTRL_CLOSE_UNREACHABLE,   /* originator: TCP could not be opened */
 	CTRL_CLOSE_PEER_STOP,     /* Stop-CCRQ (or an unasked Stop-CCRP) of the peer */
 	CTRL_CLOSE_STOPPED,       /* our own Stop was answered, or none was needed */
 	CTRL_CLOSE_STOP_TIMEOUT,
-	CTRL_CLOSE_START_TIMEOUT, /* no SCCRQ, or no SCCRP */
+	CTRL_CLOSE_START_TIMEOUT, /* no SCCRQ, or no SCCRP, or TCP did not open in time */
 	CTRL_CLOSE_ECHO_TIMEOUT,
 	CTRL_CLOSE_REPLY_TIMEOUT, /* TIM-05 */
 	CTRL_CLOSE_FAULT,         /* malformed input */

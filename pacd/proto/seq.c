@@ -13,12 +13,18 @@
 #define RING_MASK (SEQ_RING - 1)
 #define SENT_MASK (SEQ_SENT - 1)
 #define PAST_BITS 64
+#define HEADERS 36 /* octets of IP and GRE (section 4.4) */
 
 /* --- receiving --- */
 
 void seq_rx_init(struct seq_rx *rx)
 {
 	memset(rx, 0, sizeof *rx);
+}
+
+void seq_rx_defer(struct seq_rx *rx)
+{
+	rx->defer = true;
 }
 
 /* How far a lies ahead of b; negative when behind (GRE-05). */
@@ -36,14 +42,20 @@ static void rx_pass(struct seq_rx *rx, uint32_t skipped)
 	rx->next += skipped + 1;
 }
 
+static void rx_count(struct seq_rx *rx, struct mono now)
+{
+	if (rx->unacked++ == 0)
+		rx->ack_since = now;
+}
+
 /* What every packet has in common that is delivered or held. */
 static void rx_accept(struct seq_rx *rx, struct mono now)
 {
 	rx->stray_run = 0;
 	if (rx->doubt && ++rx->trust >= SEQ_TRUST)
 		rx->doubt = false;
-	if (rx->unacked++ == 0)
-		rx->ack_since = now;
+	if (!rx->defer)
+		rx_count(rx, now);
 }
 
 /* The next packets may show that this number was a false one. */
@@ -196,6 +208,15 @@ uint16_t seq_rx_flush(struct seq_rx *rx, struct mono now)
 	return rx_take(rx, skipped);
 }
 
+void seq_rx_taken(struct seq_rx *rx, uint32_t seq, struct mono now)
+{
+	if (!rx->defer)
+		return;
+	/* Deliveries are in order, so this only goes back where a jump was taken back, and there it must. */
+	rx->taken = seq;
+	rx_count(rx, now);
+}
+
 bool seq_rx_ack_due(const struct seq_rx *rx, uint32_t window)
 {
 	uint32_t quarter = window / 4;
@@ -212,7 +233,7 @@ uint32_t seq_rx_ack_take(struct seq_rx *rx)
 {
 	rx->unacked = 0;
 	rx->ack_since = MONO_NEVER;
-	return rx->highest;
+	return rx->defer ? rx->taken : rx->highest;
 }
 
 /* --- sending --- */
@@ -330,4 +351,16 @@ void seq_tx_timeout(struct seq_tx *tx, struct mono now)
 	/* From 0, or from far below MinTimeOut, doubling alone would not back off. */
 	tx->rtt_us = us_clamp(2 * tx->rtt_us, tx->min_us, tx->max_us);
 	tx_ato(tx);
+}
+
+uint16_t seq_delay_tenths(unsigned mtu, unsigned window, uint32_t bps)
+{
+	uint64_t bits, tenths;
+
+	if (!bps || mtu <= HEADERS)
+		return 0;
+	/* No packet and no window is longer than 16 bits say. */
+	bits = (uint64_t)(mtu < UINT16_MAX ? mtu - HEADERS : UINT16_MAX) * (window < UINT16_MAX ? window : UINT16_MAX) * 8;
+	tenths = (bits * 10 + bps - 1) / bps;
+	return tenths < UINT16_MAX ? (uint16_t)tenths : UINT16_MAX;
 }

@@ -51,7 +51,9 @@ struct seq_rx {
 	struct mono arrivals[SEQ_RING];   /* when each of them came */
 	unsigned held;
 	struct mono hold_since; /* when the first gap opened: the oldest arrival held; MONO_NEVER without a gap */
-	uint32_t unacked;    /* packets received since the last acknowledgment went out */
+	bool defer;          /* a packet counts for acknowledgment when it was taken, not when it came */
+	uint32_t taken;      /* then: the number taken last, which is what is acknowledged */
+	uint32_t unacked;    /* packets that count since the last acknowledgment went out */
 	struct mono ack_since; /* when the oldest of them came; MONO_NEVER without one */
 	uint64_t lost;       /* numbers given up so far; a jump that is taken back takes back its own */
 	uint32_t resyncs;    /* jumps taken back */
@@ -63,7 +65,18 @@ struct seq_rx {
 
 void seq_rx_init(struct seq_rx *rx);
 /*
- * Judges a packet's number; on SEQ_HOLD `slot` is kept for it.  SEQ_DELIVER and SEQ_HOLD count it for acknowledgment.
+ * Before the first packet: acknowledgments follow seq_rx_taken, so that the sender's window bounds what waits for a
+ * slow line ("digests", section 4.2.1).
+ */
+void seq_rx_defer(struct seq_rx *rx);
+/*
+ * The packet with this number, and all that were delivered before it, wait no more: its line took it, or it was thrown
+ * away.  To be called in the order of delivery, at any time after it.  Nothing happens without seq_rx_defer.
+ */
+void seq_rx_taken(struct seq_rx *rx, uint32_t seq, struct mono now);
+/*
+ * Judges a packet's number; on SEQ_HOLD `slot` is kept for it.  SEQ_DELIVER and SEQ_HOLD count it for acknowledgment,
+ * unless that is deferred.
  * Without memory to hold a packet pass SEQ_NO_SLOT: then a gap before it is given up instead.
  */
 enum seq_verdict seq_rx_packet(struct seq_rx *rx, uint32_t seq, uint16_t slot, struct mono now);
@@ -80,7 +93,7 @@ uint16_t seq_rx_flush(struct seq_rx *rx, struct mono now);
 bool seq_rx_ack_due(const struct seq_rx *rx, uint32_t window);
 /* Something waits to be acknowledged. */
 bool seq_rx_ack_pending(const struct seq_rx *rx);
-/* The number to acknowledge, once something was received; marks everything acknowledged. */
+/* The number to acknowledge, once something is pending; marks everything acknowledged. */
 uint32_t seq_rx_ack_take(struct seq_rx *rx);
 
 /* --- sending --- */
@@ -118,5 +131,12 @@ struct mono seq_tx_deadline(const struct seq_tx *tx);
  * deadline again.
  */
 void seq_tx_timeout(struct seq_tx *tx, struct mono now);
+
+/*
+ * GRE-13: the packet processing delay to announce for a line of `bps` bit/s, in 1/10 s, rounded up: what a whole window
+ * of packets takes that fill an internetwork's `mtu` (with 36 octets of IP and GRE headers, which do not go to the
+ * line).  0 for a rate of 0, 65535 at most.
+ */
+uint16_t seq_delay_tenths(unsigned mtu, unsigned window, uint32_t bps);
 
 #endif

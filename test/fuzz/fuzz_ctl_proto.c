@@ -51,10 +51,58 @@ static void answer_test(struct ctl_out *out, const struct ctl_fake *fake, const 
 	commands_test_answer(out, &t);
 }
 
+static bool same_word(const struct ctl_word *a, const struct ctl_word *b)
+{
+	return !a == !b && (!a || (a->len == b->len && !memcmp(a->text, b->text, a->len)));
+}
+
+/* As pacctl does: what was meant in whole words means the same, with the argument where it was. */
+static void check_whole_words(const struct ctl_match *m, const struct ctl_words *words)
+{
+	static struct ctl_words whole;
+	const struct ctl_syntax *s = ctl_syntax_get(m->command);
+	size_t at = ctl_syntax_arg(m->command);
+	struct ctl_match again;
+	struct ctl_out line;
+	char why[CTL_WHY];
+
+	ctl_out_init(&line);
+	for (size_t i = 0; i < words->n; i++)
+		if (i != at && i < CTL_SYNTAX_WORDS && s->words[i])
+			ctl_out_arg(&line, s->words[i], strlen(s->words[i]));
+		else
+			ctl_out_arg(&line, words->list[i].text, words->list[i].len);
+	if (ctl_words_parse(&whole, line.text, line.len) == 0) {
+		FUZZ_REQUIRE(ctl_match(&again, &whole, why) == 0);
+		FUZZ_REQUIRE(again.command == m->command && again.id == m->id && again.addr == m->addr &&
+			     again.level == m->level);
+		FUZZ_REQUIRE(same_word(again.name, m->name) && same_word(again.password, m->password));
+	}
+	ctl_out_clear(&line);
+}
+
+static void check_grammar(const uint8_t *data, size_t size)
+{
+	static struct ctl_words words;
+	struct ctl_match m;
+	char why[CTL_WHY];
+
+	if (ctl_words_parse(&words, (const char *)data, size) < 0)
+		return;
+	if (ctl_match(&m, &words, why) < 0) {
+		FUZZ_REQUIRE(*why && strlen(why) < CTL_WHY);
+		return;
+	}
+	FUZZ_REQUIRE(ctl_syntax_has(m.command, &words));
+	if (ctl_syntax_get(m.command)->arg == CTL_ARG_LINE)
+		FUZZ_REQUIRE(m.name->len && strlen(m.name->text) == m.name->len);
+	check_whole_words(&m, &words);
+}
+
 /* An answer is records and then one status line, whatever was asked. */
 static void fuzz_request(const uint8_t *data, size_t size)
 {
-	struct ctl_fake fake = { .sessions = 3, .connections = 1, .pools = 2, .servers = 2 };
+	struct ctl_fake fake = { .sessions = 3, .connections = 1, .pools = 2, .servers = 2, .lines = 2 };
 	const struct commands_request rq = {
 		(const char *)data, size, size % 4 * 2, 5, &ctl_fake_provider, &fake,
 	};
@@ -63,6 +111,7 @@ static void fuzz_request(const uint8_t *data, size_t size)
 	char *text;
 	size_t records;
 
+	check_grammar(data, size);
 	ctl_out_init(&out);
 	if (commands_run(&rq, &out) == COMMANDS_PENDING) {
 		FUZZ_REQUIRE(out.len == 0 && (fake.reload_client == 5) != (fake.test_client == 5));
@@ -76,7 +125,7 @@ static void fuzz_request(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(out.code != 0 && !out.fault);
 	if (!(rq.rights & CTL_MAY_ACT))
 		FUZZ_REQUIRE(!fake.disconnected && !fake.name_len && !fake.draining && !fake.reload_client &&
-			     !fake.test_client);
+			     !fake.test_client && !fake.acts);
 	FUZZ_REQUIRE(pacctl_split(&a, out.text, out.len) == 0);
 	FUZZ_REQUIRE(a.code == out.code);
 	records = a.len;

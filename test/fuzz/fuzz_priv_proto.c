@@ -14,7 +14,12 @@ static void check_ranges(const struct priv_msg *m)
 	switch (m->type) {
 	case PRIV_OPEN: FUZZ_REQUIRE(m->open.socket < PRIV_SOCKETS); break;
 	case PRIV_SIGNAL_PPPD: FUZZ_REQUIRE(m->signal_pppd.signal < PRIV_SIGNALS); break;
-	case PRIV_OPENED: FUZZ_REQUIRE(m->opened.socket < PRIV_SOCKETS && m->opened.error >= 0); break;
+	case PRIV_OPENED:
+		FUZZ_REQUIRE(m->opened.socket < PRIV_SOCKETS && m->opened.error >= 0);
+		FUZZ_REQUIRE(!m->opened.handle || (m->opened.socket == PRIV_SOCKET_LINE && !m->opened.error));
+		FUZZ_REQUIRE(!m->opened.generation || m->opened.socket == PRIV_SOCKET_LINE);
+		break;
+	case PRIV_CLOSE_LINE: FUZZ_REQUIRE(m->close_line.handle); break;
 	case PRIV_STARTED: FUZZ_REQUIRE((m->started.error == 0) == (m->started.pid > 0)); break;
 	case PRIV_CONF: FUZZ_REQUIRE(m->conf.ok || !(m->conf.has_users || m->conf.has_radius)); break;
 	case PRIV_CHANGE_HOOK:

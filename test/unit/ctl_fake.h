@@ -28,6 +28,11 @@ struct ctl_fake {
 	uint64_t test_client;   /* 0: none waits */
 	char user[300], password[300]; /* of the last test radius */
 	size_t user_len, password_len;
+	size_t lines;           /* 0 to 2: "m01" has a call, "ts.2" is out of service */
+	int act_rc;
+	unsigned acts;          /* how many came to the lines */
+	enum line_act act;      /* the last one, and of which line */
+	char line[300];
 };
 
 static inline void ctl_fake_session(uint64_t id, char user[32], struct ctl_session *s)
@@ -63,6 +68,22 @@ static inline void ctl_fake_session(uint64_t id, char user[32], struct ctl_sessi
 		s->interface_id = 0x00000000000000a1;
 		s->ipv6_prefix = "2001:db8:1::/64";
 		s->delegated_prefix = "2001:db8:2::/56";
+	}
+	if (id == 4) { /* is still being checked: no line was chosen for it */
+		s->line = s->group = s->calling = "";
+		s->direction = "out";
+		s->called = "0409";
+	}
+	if (id == 2) { /* a call that came in on a line */
+		s->line = "m01";
+		s->group = "pool";
+		s->direction = "in";
+		s->calling = "0401234567";
+		s->called = "";
+		s->speed = 33600;
+		s->traffic.queue_octets = 300;
+		s->traffic.queue_peak = 4096;
+		s->traffic.queue_us = 72000;
 	}
 	do
 		user[s->user_len++] = (char)('0' + id % 10); /* digits backwards will do */
@@ -119,6 +140,36 @@ static inline bool ctl_fake_pool(void *ctx, size_t i, struct pool_view *v)
 	return i < f->pools;
 }
 
+static inline bool ctl_fake_line(void *ctx, size_t i, struct line_view *v)
+{
+	struct ctl_fake *f = ctx;
+
+	*v = (struct line_view){
+		.name = i ? "ts.2" : "m01", .group = i ? "ts" : "pool", .type = i ? "tcp" : "tty",
+		.place = i ? "192.0.2.8:2002" : "/dev/ttyS1", .state = i ? "failed" : "online",
+		.control = i ? "" : "modem-lines", .session = i ? 0 : 2, .channel = 1 + (uint32_t)i,
+		.speed = i ? 0 : 33600, .calling = i ? "" : "0401234567", .called = i ? NULL : "0301",
+		.since_s = i ? 90061 : 61, .rings = 9, .answered = 8, .dialled = 7, .connected = 6, .busy = 1,
+		.no_carrier = 2, .no_dialtone = 3, .no_answer = 4, .time_outs = 5, .faults = i,
+		.errors = { .framing = 11, .hardware_overrun = 12, .buffer_overrun = 13, .parity = 14 },
+		.last_error = i ? "connect: timed out\x1b" : "", .last_error_at = i ? 1700000000 : 0,
+	};
+	return i < f->lines;
+}
+
+static inline int ctl_fake_line_act(void *ctx, const char *name, enum line_act act)
+{
+	struct ctl_fake *f = ctx;
+
+	f->acts++;
+	f->act = act;
+	memset(f->line, 0, sizeof f->line);
+	strncpy(f->line, name, sizeof f->line - 1);
+	if (f->act_rc < 0)
+		return f->act_rc;
+	return f->lines && !strcmp(name, "m01") ? 0 : -ENOENT;
+}
+
 static inline void ctl_fake_status(void *ctx, struct ctl_status *s)
 {
 	struct ctl_fake *f = ctx;
@@ -134,6 +185,9 @@ static inline void ctl_fake_status(void *ctx, struct ctl_status *s)
 	s->draining = f->draining;
 	s->log_level = f->level;
 	s->users = 5;
+	s->lines = 30;
+	s->lines_busy = 7;
+	s->lines_failed = 1;
 }
 
 static inline void ctl_fake_totals(void *ctx, struct datapath_totals *t)
@@ -288,6 +342,8 @@ static const struct ctl_provider ctl_fake_provider = {
 	.radius = ctl_fake_radius,
 	.accounting = ctl_fake_accounting,
 	.test_radius = ctl_fake_test_radius,
+	.line = ctl_fake_line,
+	.line_act = ctl_fake_line_act,
 };
 
 #endif

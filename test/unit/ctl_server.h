@@ -90,7 +90,7 @@ static void say(int fd, const char *text)
 	say_octets(fd, text, strlen(text));
 }
 
-static void spin(unsigned n)
+static inline void spin(unsigned n)
 {
 	while (n--)
 		ev_run(loop, EVRUN_NOWAIT);

@@ -544,7 +544,10 @@ START_TEST(test_print)
 		"        wins = [ \"10.0.0.3\" ];\n        proxyarp = true;\n    },\n"
 		"    {\n        name = \"b\";\n        local = \"10.0.0.1\";\n"
 		"        ranges = [ \"172.16.0.1-172.31.255.254\" ];\n        reserved = [ ];\n"
-		"        proxyarp = false;\n    }\n);\n");
+		"        proxyarp = false;\n    }\n);\n"
+		"lines = (\n);\nline_choice = \"longest-idle\";\nchats = (\n);\nroutes = (\n);\ndialplan = (\n);\n"
+		"pns = {\n    addresses = [ ];\n    port = 1723;\n    offer_timeout = 10;\n    ring_timeout = 45;\n"
+		"    idle = 60;\n    backoff = 2;\n};\nwan_error_interval = 60;\n");
 	free(text);
 	conf_free(c);
 }

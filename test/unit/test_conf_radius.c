@@ -146,7 +146,7 @@ static const struct text bad[] = {
 	{ LOCAL "timers = { dial = 5; };\nradius = { " SERVERS "};",
 	  "f:3: radius: total is 20 s, but a call waits for its answer only 5 s (timers.dial); make total smaller\n" },
 	{ LOCAL "radius = { precheck = \"on\"; unknown_pool = \"default\"; filters = \"a\"; };",
-	  "f:2: radius.precheck: \"on\" is no word for this setting; give one of \"off\", \"vpn\", \"all\"\n"
+	  "f:2: radius.precheck: \"on\" is no word for this setting; give one of \"off\", \"vpn\", \"all\", \"lines\"\n"
 	  "f:2: radius.unknown_pool: \"default\" is no word for this setting; give one of \"refuse\", \"ignore\"\n"
 	  "f:2: radius.filters: must be an array of texts; write \"filters = [ \"...\", \"...\" ];\"\n" },
 	{ LOCAL "radius = { filters = ( \"a\", \"\",\n5, \"b\\x07\" ); };",

@@ -39,20 +39,24 @@ static struct conf *parse_good(const char *text)
 	return c;
 }
 
-static char *sample(size_t *len)
+static char *read_conf(const char *name, size_t *len)
 {
 	const char *top = getenv("top_srcdir");
 	char path[4096], *text = malloc(65536);
 	FILE *f;
 
-	snprintf(path, sizeof path, "%s/conf/pacd.conf", top ? top : ".");
+	snprintf(path, sizeof path, "%s/conf/%s", top ? top : ".", name);
 	f = fopen(path, "rb");
-
 	ck_assert_ptr_nonnull(f);
 	*len = fread(text, 1, 65535, f);
 	text[*len] = '\0';
 	fclose(f);
 	return text;
+}
+
+static char *sample(size_t *len)
+{
+	return read_conf("pacd.conf", len);
 }
 
 START_TEST(test_sample)
@@ -95,9 +99,39 @@ START_TEST(test_sample_uncommented)
 	ck_assert_uint_eq(c->ndeny, 2);
 	ck_assert_uint_eq(c->pools[0].dns[0], 0xc0000235);
 	ck_assert_uint_eq(c->limits.pending, 256);
+	ck_assert_uint_eq(conf_lines_count(c), 24);
+	ck_assert(c->real.nroutes == 2 && c->real.ndialplan == 2 && c->real.pns.naddresses == 3);
 	conf_free(c);
 	free(out);
 	free(text);
+}
+END_TEST
+
+/* Whole files for others to begin with: nothing in them is even doubtful. */
+START_TEST(test_examples)
+{
+	static const char *const names[] = { "examples/modem-pool.conf", "examples/terminal-server.conf" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		size_t len;
+		char *text = read_conf(names[i], &len), *joined;
+		struct conf *c = parse_good(text);
+		struct conf_line line;
+
+		joined = conf_errors_join(&c->warnings);
+		ck_assert_str_eq(joined, "");
+		free(joined);
+		ck_assert_uint_eq(conf_lines_count(c), 16);
+		ck_assert_int_eq(conf_line_get(c, 15, &line), 0);
+		ck_assert_str_eq(line.name, i ? "ts1-isdn8" : "modem15");
+		ck_assert_uint_eq(line.listen.port, i ? 7008 : 0);
+		conf_line_clear(&line);
+		ck_assert(conf_route_find(c, "0301234601", "", i ? "isdn" : "analog") == c->real.routes);
+		ck_assert_ptr_nonnull(conf_dialplan_find(c, "91", 0xc000021f));
+		ck_assert_ptr_null(conf_dialplan_find(c, "91", 0xc0000221));
+		conf_free(c);
+		free(text);
+	}
 }
 END_TEST
 
@@ -145,7 +179,7 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("conf_sample");
 
-	UNIT_CASE(s, "sample", test_sample, test_sample_uncommented, test_sample_mutated);
+	UNIT_CASE(s, "sample", test_sample, test_sample_uncommented, test_examples, test_sample_mutated);
 	return s;
 }
 

@@ -50,8 +50,8 @@ START_TEST(show_commands)
 	has(a, "counter name=gre_drop_call value=8 "); /* SEC-09 */
 	a = ask("show status\n");
 	has(a, "status version=\"1.0\" pid=99 up_s=59 draining=false channels=3 max_channels=1000 connections=2 "
-	       "established=0 users=5 config_file=\"/etc/pacd/pacd.conf\" generation=3 last_reload_at=- last_reload=- "
-	       "log_level=error\n");
+	       "established=0 lines=30 lines_busy=7 lines_failed=1 users=5 "
+	       "config_file=\"/etc/pacd/pacd.conf\" generation=3 last_reload_at=- last_reload=- log_level=error\n");
 	a = ask("show config\n");
 	has(a, "config text=\"max_channels \\x3d 1000;\\x0auser \\x3d \\x22pacd\\x22;\\x0a\"\n");
 	fake.no_memory = true;

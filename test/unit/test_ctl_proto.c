@@ -276,12 +276,18 @@ START_TEST(grammar_every_command)
 		{ "show radius", CTL_SHOW_RADIUS }, { "show accounting", CTL_SHOW_ACCOUNTING },
 		{ "test radius bob", CTL_TEST_RADIUS }, { "test radius bob \"p w\"", CTL_TEST_RADIUS },
 		{ "test radius \"\" \"\"", CTL_TEST_RADIUS },
+		{ "show lines", CTL_SHOW_LINES }, { "show line m01", CTL_SHOW_LINE },
+		{ "line m01 busy-out", CTL_LINE_BUSY_OUT }, { "line m01 enable", CTL_LINE_ENABLE },
+		{ "line m01 hangup", CTL_LINE_HANGUP }, { "line \"a b\" hangup", CTL_LINE_HANGUP },
+		{ "line enable busy-out", CTL_LINE_BUSY_OUT }, { "line BUSY-OUT enable", CTL_LINE_ENABLE },
 		/* abbreviated */
 		{ "s p", CTL_SHOW_POOLS }, { "sh sess", CTL_SHOW_SESSIONS }, { "show sess 1", CTL_SHOW_SESSION },
 		{ "show session", CTL_SHOW_SESSIONS },
 		{ "show statu", CTL_SHOW_STATUS }, { "dis u bob", CTL_DISCONNECT_USER }, { "dr", CTL_DRAIN },
 		{ "d", CTL_DRAIN }, { "r", CTL_RELOAD }, { "s a", CTL_SHOW_ACCOUNTING }, { "sh ra", CTL_SHOW_RADIUS },
-		{ "t r bob", CTL_TEST_RADIUS },
+		{ "t r bob", CTL_TEST_RADIUS }, { "show line", CTL_SHOW_LINES }, { "s l", CTL_SHOW_LINES },
+		{ "s l l", CTL_SHOW_LINE }, { "l debug", CTL_LOG }, { "l m01 b", CTL_LINE_BUSY_OUT },
+		{ "li e e", CTL_LINE_ENABLE }, { "lin m01 hang", CTL_LINE_HANGUP },
 	};
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -308,16 +314,65 @@ START_TEST(grammar_arguments)
 	ck_assert_str_eq(match.password->text, "secret");
 	ck_assert_uint_eq(ctl_syntax_arg(CTL_TEST_RADIUS), 2);
 	ck_assert_uint_eq(ctl_syntax_arg(CTL_DISCONNECT), 1);
+	ck_assert_int_eq(matched("line m01 hangup"), CTL_LINE_HANGUP);
+	ck_assert_str_eq(match.name->text, "m01");
+	ck_assert(match.password == NULL);
+	ck_assert_int_eq(matched("show line ts.2"), CTL_SHOW_LINE);
+	ck_assert_str_eq(match.name->text, "ts.2");
+	ck_assert_uint_eq(ctl_syntax_arg(CTL_LINE_HANGUP), 1);
+	ck_assert_uint_eq(ctl_syntax_arg(CTL_DRAIN_OFF), 2);
+}
+END_TEST
+
+/* What stands for the argument is no command's word, and nothing else is in capitals. */
+START_TEST(grammar_table_is_whole)
+{
+	char text[CTL_SYNTAX_TEXT];
+
+	for (unsigned c = 0; c < CTL_COMMANDS; c++) {
+		const struct ctl_syntax *s = ctl_syntax_get((enum ctl_command)c);
+		size_t args = 0, n = 0;
+
+		ck_assert(s->words[0] != NULL && s->help != NULL);
+		for (; n < CTL_SYNTAX_WORDS && s->words[n]; n++)
+			args += strcspn(s->words[n], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 0;
+		ck_assert_msg(args == (s->arg != CTL_ARG_NONE), "%s", s->words[0]);
+		ck_assert((ctl_syntax_arg((enum ctl_command)c) < n) == (s->arg != CTL_ARG_NONE));
+		ck_assert_uint_lt(strlen(ctl_syntax_text((enum ctl_command)c, text)), CTL_SYNTAX_TEXT - 1);
+	}
+	ck_assert_str_eq(ctl_syntax_text(CTL_LINE_BUSY_OUT, text), "line NAME busy-out");
+	ck_assert_str_eq(ctl_syntax_text(CTL_DISCONNECT_USER, text), "disconnect user NAME");
+	ck_assert_str_eq(ctl_syntax_text(CTL_HELP, text), "help");
+}
+END_TEST
+
+/* Which commands `help` tells of: of a line's, with or without its name. */
+START_TEST(grammar_beginnings)
+{
+	static const struct { const char *line; enum ctl_command command; bool has; } rows[] = {
+		{ "line", CTL_LINE_ENABLE, true }, { "l", CTL_LINE_ENABLE, true },
+		{ "line m01", CTL_LINE_ENABLE, true },
+		{ "line m01 en", CTL_LINE_ENABLE, true }, { "line m01 en more", CTL_LINE_ENABLE, true },
+		{ "line m01 hangup", CTL_LINE_ENABLE, false }, { "show line", CTL_LINE_ENABLE, false },
+		{ "show line m01 x", CTL_SHOW_LINE, true }, { "show line", CTL_SHOW_LINES, true },
+		{ "show lines", CTL_SHOW_LINE, false }, { "disconnect user bob", CTL_DISCONNECT_USER, true },
+		{ "disconnect user", CTL_DISCONNECT_PEER, false }, { "", CTL_LOG, true },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ck_assert_int_eq(ctl_words_parse(&words, rows[i].line, strlen(rows[i].line)), 0);
+		ck_assert_msg(ctl_syntax_has(rows[i].command, &words) == rows[i].has, "%s", rows[i].line);
+	}
 }
 END_TEST
 
 START_TEST(grammar_refusals_say_what_is_legal)
 {
 	static const struct { const char *line, *part; } bad[] = {
-		{ "", "no command; use help, show, disconnect, drain, reload, log, test" },
+		{ "", "no command; use help, show, disconnect, drain, reload, log, line, test" },
 		{ "frobnicate", "\"frobnicate\"; use help, show, disconnect, drain, reload, log" },
 		{ "show", "use show status, show sessions, show session ID, show connections, show pools, show stats, "
-			  "show config, show radius, show accounting" },
+			  "show config, show radius, show accounting, show lines, show line NAME" },
 		{ "test", "use test radius USER" }, { "test radius", "use test radius USER" },
 		{ "test radius a b c", "use test radius USER" },
 		{ "show st", "ambiguous: \"st\"" }, { "show session 1 2", "show session ID" },
@@ -330,6 +385,14 @@ START_TEST(grammar_refusals_say_what_is_legal)
 		{ "log loud", "not error, warn, info or debug: \"loud\"" }, { "log \"info\\x00\"", "not error" },
 		{ "drain on", "drain, drain off" }, { "SHOW status", "use help" }, { "\"\"", "use help" },
 		{ "showx pools", "use help" },
+		{ "line", "at \"line\"; use line NAME busy-out, line NAME enable, line NAME hangup" },
+		{ "line m01", "at \"m01\"; use line NAME busy-out, line NAME enable, line NAME hangup" },
+		{ "line m01 frob", "at \"frob\"; use line NAME busy-out" },
+		{ "line m01 \"\"", "use line NAME busy-out" },
+		{ "line busy-out m01", "at \"m01\"; use line NAME busy-out" }, { "line m01 enable now", "at \"now\"" },
+		{ "line \"m\\x00\" enable", "not a line's name: \"m\\x00\"; use line NAME" },
+		{ "line \"\" enable", "not a line's name: \"\"; use" }, { "show line \"\"", "not a line's name" },
+		{ "show lines m01", "show line NAME" }, { "l", "log LEVEL, line NAME busy-out" },
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -383,7 +446,8 @@ static Suite *suite(void)
 	UNIT_CASE(s, "words", words_bare_and_quoted, words_refused, words_length_bound, request_building,
 		  password_has_one_copy);
 	UNIT_CASE(s, "records", record_round_trip, record_kinds_and_refusals, status_lines, answer_bound, socket_mode);
-	UNIT_CASE(s, "grammar", grammar_every_command, grammar_arguments, grammar_refusals_say_what_is_legal,
+	UNIT_CASE(s, "grammar", grammar_every_command, grammar_arguments, grammar_table_is_whole, grammar_beginnings,
+		  grammar_refusals_say_what_is_legal,
 		  grammar_why_is_bounded, public_part_of_a_request);
 	return s;
 }

@@ -91,6 +91,26 @@ START_TEST(originator_waits)
 }
 END_TEST
 
+/* TIM-01: TCP that fails to open, in time or not; once it was open it is the peer who has closed. */
+START_TEST(originator_unreachable)
+{
+	start(true);
+	event(CTRL_EV_EOF);
+	DONE("close(unreachable)");
+	start(true);
+	after_ms(9999);
+	event(CTRL_EV_TICK);
+	DONE("");
+	after_ms(1);
+	event(CTRL_EV_TICK);
+	DONE("close(start-timeout)");
+	start(true);
+	event(CTRL_EV_OPEN);
+	event(CTRL_EV_EOF);
+	DONE("close(peer-closed)");
+}
+END_TEST
+
 /* COL-04: silence, whatever comes, until the loser closes or time is up. */
 START_TEST(lost_collision)
 {
@@ -139,7 +159,8 @@ static Suite *ctrl_origin_suite(void)
 {
 	Suite *s = suite_create("ctrl_origin");
 
-	UNIT_CASE(s, "originator", originator_establishes, originator_refused, originator_version, originator_waits);
+	UNIT_CASE(s, "originator", originator_establishes, originator_refused, originator_version, originator_waits,
+		  originator_unreachable);
 	UNIT_CASE(s, "collision", lost_collision, collision_rule);
 	return s;
 }

@@ -52,9 +52,9 @@ START_TEST(root_is_gone)
 {
 	close(root);
 	root = -1;
-	ck_assert_int_eq(line_ppp_ops.dial(lines, 1, PEER), -EPIPE);
+	ck_assert_int_eq(line_ppp_ops.dial(lines, 1, &to_peer), -EPIPE);
 	turn();
-	ck_assert_int_eq(line_ppp_ops.dial(lines, 1, PEER), -EPIPE);
+	ck_assert_int_eq(line_ppp_ops.dial(lines, 1, &to_peer), -EPIPE);
 	ck_assert_uint_eq(line_ppp_count(lines), 0);
 	ck_assert_uint_eq(seen.failed + seen.down, 0);
 }
@@ -332,7 +332,7 @@ START_TEST(hangup)
 {
 	static const char *const words[LINE_REASONS] = { "peer-clear", "peer-lost", "admin", "session-timeout",
 		"idle-timeout", "replaced", "shutdown", "user", "auth-failed", "login-timeout", "negotiation-failed",
-		"peer-silent", "fault", "refused" };
+		"peer-silent", "fault", "refused", "lost-carrier", "no-pns" };
 
 	for (unsigned reason = 0; reason < LINE_REASONS; reason++) {
 		struct pppd p = running(reason + 1);
@@ -460,7 +460,7 @@ START_TEST(freed_while_in_use)
 	dials(3);
 	line_ppp_ops.hangup(lines, 2, LINE_SHUTDOWN);
 	for (uint64_t id = 4; id < 200; id++)
-		ck_assert_int_eq(line_ppp_ops.dial(lines, id, PEER), 0);
+		ck_assert_int_eq(line_ppp_ops.dial(lines, id, &to_peer), 0);
 	line_ppp_free(lines);
 	lines = NULL;
 	ck_assert(is_closed(p.plugin));

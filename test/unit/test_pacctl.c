@@ -297,6 +297,36 @@ START_TEST(help)
 }
 END_TEST
 
+/* The argument stands between two words: abbreviated on the command line, whole on the socket. */
+START_TEST(line_commands)
+{
+	fake.lines = 2;
+	ck_assert_int_eq(PACCTL("-s", path, "show", "lines"), 0);
+	out_has("m01   pool   online  1m01s  33.6k  0401234567  0301 ");
+	out_has("connect: timed out\\x1b\n");
+	ck_assert_int_eq(PACCTL("-s", path, "sh", "line", "m01"), 0);
+	out_has("speed              33.6kbit/s\n");
+	ck_assert_int_eq(PACCTL("-s", path, "show", "line", "m02"), PACCTL_NOT_FOUND);
+	ck_assert_str_eq(err_text, "pacctl: no line \"m02\"\n");
+	ck_assert_int_eq(PACCTL("-s", path, "line", "m01", "busy-out"), 0);
+	ck_assert_int_eq(fake.act, LINE_BUSY_OUT);
+	ck_assert_int_eq(PACCTL("-s", path, "l", "m01", "h"), 0);
+	ck_assert_int_eq(fake.act, LINE_HANG_UP);
+	ck_assert_str_eq(out_text, "line \"m01\" is being hung up\n");
+	ck_assert_int_eq(PACCTL("-s", path, "line", "--json", "enable"), PACCTL_NOT_FOUND);
+	ck_assert_str_eq(fake.line, "--json"); /* a name, not an option */
+	fake.act_rc = -EALREADY;
+	ck_assert_int_eq(PACCTL("-s", path, "line", "m01", "enable"), PACCTL_REFUSED);
+	err_has("is in service already");
+	ck_assert_int_eq(PACCTL("-s", path, "line", "m01"), PACCTL_USAGE);
+	err_has("use line NAME busy-out, line NAME enable, line NAME hangup");
+	ck_assert_int_eq(PACCTL("help", "line"), 0);
+	out_has("line NAME hangup\n    end the call or the ring on that line\n    Needs write permission");
+	ck_assert_int_eq(PACCTL("help", "line", "NAME", "hangup"), 0);
+	ck_assert(!strstr(out_text, "busy-out"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("pacctl");
@@ -313,6 +343,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, exit_not_running);
 	tcase_add_test(tc, exit_no_answer);
 	tcase_add_test(tc, help);
+	tcase_add_test(tc, line_commands);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -120,10 +120,14 @@ START_TEST(other_tables)
 	golden(PACCTL_TABLE, CTL_SHOW_CONNECTIONS,
 	       "connection id=1 peer_address=192.0.2.1 peer_port=50000 server_address=198.51.100.1 server_port=1723 "
 	       "state=established originator=false host=\"pc\\x1b]0;x\\x07\" vendor=\"Microsoft Windows NT\" calls=1 "
-	       "age_s=90061 idle_s=61\n.200 1\n",
-	       "ID  PEER             SERVER             STATE        CALLS    AGE   IDLE  HOST            VENDOR\n"
-	       " 1  192.0.2.1:50000  198.51.100.1:1723  established      1  1d01h  1m01s  pc\\x1b]0;x\\x07  "
-	       "Microsoft Windows NT\n",
+	       "age_s=90061 idle_s=61\n"
+	       "connection id=2 peer_address=192.0.2.7 peer_port=1723 server_address=198.51.100.1 server_port=40000 "
+	       "state=established originator=true host=\"pns\" vendor=\"x\" calls=0 age_s=1 idle_s=1\n.200 2\n",
+	       "ID  PEER             SERVER              STATE        OURS  CALLS    AGE   IDLE  HOST            "
+	       "VENDOR\n"
+	       " 1  192.0.2.1:50000  198.51.100.1:1723   established  no        1  1d01h  1m01s  pc\\x1b]0;x\\x07  "
+	       "Microsoft Windows NT\n"
+	       " 2  192.0.2.7:1723   198.51.100.1:40000  established  yes       0     1s     1s  pns             x\n",
 	       "");
 	golden(PACCTL_TABLE, CTL_SHOW_POOLS,
 	       "pool name=\"main\" size=254 used=7 reserved=1 refused=0\npool name=\"-\" size=18446744073709551615 "
@@ -134,6 +138,64 @@ START_TEST(other_tables)
 	       "");
 	golden(PACCTL_TABLE, CTL_SHOW_STATS, "counter name=calls_ended value=12 help=\"calls that were up\"\n.200 1\n",
 	       "NAME         VALUE  MEANING\ncalls_ended     12  calls that were up\n", "");
+}
+END_TEST
+
+static const char lines[] =
+	"line name=\"m01\" group=\"pool\" type=tty place=\"/dev/ttyS1\" state=online since_s=61 session=2 "
+	"speed_bps=33600 calling=\"0401234567\" called=\"0301\" rings=9 dialled=7 connected=6 failed=15 "
+	"last_error=\"an old one\"\n"
+	"line name=\"ts.2\" group=\"ts\" type=tcp place=\"192.0.2.8:2002\" state=failed since_s=90061 session=- "
+	"speed_bps=- calling=- called=- rings=0 dialled=0 connected=0 failed=0 last_error=\"timed out\\x1b\"\n"
+	".200 2\n";
+
+/* An error that is over is not in the table: it would only be in the way. */
+START_TEST(lines_table)
+{
+	golden(PACCTL_TABLE, CTL_SHOW_LINES, lines,
+	       "NAME  GROUP  STATE     FOR  SPEED  CALLING     CALLED  RINGS  DIALS  OK  FAILED  ERROR\n"
+	       "m01   pool   online  1m01s  33.6k  0401234567  0301        9      7   6      15  -\n"
+	       "ts.2  ts     failed  1d01h      -  -           -           0      0   0       0  timed out\\x1b\n",
+	       "");
+	golden(PACCTL_JSON, CTL_SHOW_LINES, "line name=\"m01\" speed_bps=33600 called=-\n.200 1\n",
+	       "[\n{\"name\":\"m01\",\"speed_bps\":33600,\"called\":null}\n]\n", "");
+	golden(PACCTL_TABLE, CTL_SHOW_LINES, ".200 0\n",
+	       "NAME  GROUP  STATE  FOR  SPEED  CALLING  CALLED  RINGS  DIALS  OK  FAILED  ERROR\n", "");
+	golden(PACCTL_TABLE, CTL_SHOW_LINE,
+	       "line name=\"m01\" speed_bps=33600 since_s=61 last_error_at=1700000000\n.200 ok\n",
+	       "name        m01\nspeed       33.6kbit/s\nsince       1m01s\n"
+	       "last error  2023-11-14 22:13:20 +0000\n", "");
+	golden(PACCTL_TABLE, CTL_LINE_ENABLE, "line_act name=\"m01\" act=enable\n.200 line \"m01\" takes calls again\n",
+	       "line \"m01\" takes calls again\n", "");
+	golden(PACCTL_JSON, CTL_LINE_ENABLE, "line_act name=\"m01\" act=enable\n.200 ok\n",
+	       "{\"name\":\"m01\",\"act\":\"enable\"}\n", "");
+}
+END_TEST
+
+/* Beside VPN calls: who calls, or was called, stands for the user, and the line for the interface. */
+START_TEST(sessions_of_lines)
+{
+	golden(PACCTL_TABLE, CTL_SHOW_SESSIONS,
+	       "session id=1 user=\"bob\" state=established address=10.0.0.2 interface=\"ppp0\" peer_address=192.0.2.1 "
+	       "up_s=59 rx_octets=1023 tx_octets=1024\n"
+	       "session id=2 user=- state=established address=- interface=- peer_address=192.0.2.7 up_s=5 rx_octets=1 "
+	       "tx_octets=2 line=\"m01\" direction=in calling=\"040\" called=\"0301\"\n"
+	       "session id=3 user=\"\" state=wait_cs_ans address=- interface=- peer_address=192.0.2.7 up_s=5 "
+	       "rx_octets=0 tx_octets=0 line=\"m02\" direction=out calling=\"1\" called=\"0409\"\n"
+	       "session id=4 user=- state=wait_reply address=- interface=- peer_address=192.0.2.7 up_s=0 rx_octets=0 "
+	       "tx_octets=0 line=\"m03\" direction=in calling=- called=\"0301\"\n"
+	       "session id=5 user=\"amy\" state=established address=- interface=- peer_address=192.0.2.7 up_s=0 "
+	       "rx_octets=0 tx_octets=0 line=\"m04\" direction=out called=\"0408\"\n"
+	       "session id=6 user=- state=wait_cs_ans address=- interface=- peer_address=192.0.2.1 up_s=0 rx_octets=0 "
+	       "tx_octets=0\n.200 6\n",
+	       "ID  USER  ADDRESS   PEER       INTERFACE   UP    IN   OUT  STATE\n"
+	       " 1  bob   10.0.0.2  192.0.2.1  ppp0       59s  1023  1.0K  established\n"
+	       " 2  040   -         192.0.2.7  m01         5s     1     2  established\n"
+	       " 3  0409  -         192.0.2.7  m02         5s     0     0  wait_cs_ans\n"
+	       " 4  -     -         192.0.2.7  m03         0s     0     0  wait_reply\n"
+	       " 5  amy   -         192.0.2.7  m04         0s     0     0  established\n"
+	       " 6  -     -         192.0.2.1  -           0s     0     0  wait_cs_ans\n",
+	       "");
 }
 END_TEST
 
@@ -269,13 +331,23 @@ START_TEST(json_strings)
 }
 END_TEST
 
-static const char *formatted(const char *key, const char *text)
+static const char *format(const char *key, const char *text, bool in_table)
 {
 	static char value[PACCTL_CELL];
 	const struct ctl_field f = { key, text, strlen(text), CTL_NUMBER };
 
-	pacctl_format(value, &f, true);
+	pacctl_format(value, &f, in_table);
 	return value;
+}
+
+static const char *formatted(const char *key, const char *text)
+{
+	return format(key, text, false);
+}
+
+static const char *cell(const char *key, const char *text)
+{
+	return format(key, text, true);
 }
 
 START_TEST(human_units)
@@ -295,6 +367,8 @@ START_TEST(human_units)
 	ck_assert_str_eq(formatted("rate_bps", "999949"), "999.9kbit/s");
 	ck_assert_str_eq(formatted("rate_bps", "999950"), "1.0Mbit/s");
 	ck_assert_str_eq(formatted("rate_bps", "18446744073709551615"), "18.4Ebit/s");
+	ck_assert_str_eq(cell("rate_bps", "33600"), "33.6k");
+	ck_assert_str_eq(cell("rate_bps", "300"), "300");
 	ck_assert_str_eq(formatted("_s", "61"), "61"); /* a key that is all suffix has none */
 	ck_assert_str_eq(formatted("packets", "1000000"), "1000000");
 }
@@ -334,7 +408,8 @@ static Suite *suite(void)
 {
 	Suite *s = suite_create("pacctl_render");
 
-	UNIT_CASE(s, "render", sessions_table, sessions_json, sessions_kv, session_listing, other_tables, config_text,
+	UNIT_CASE(s, "render", sessions_table, sessions_json, sessions_kv, session_listing, other_tables, lines_table,
+		  sessions_of_lines, config_text,
 		  radius_table, accounting_listing, session_given, test_outcomes,
 		  actions, json_strings, human_units, long_text_is_cut, broken_answers);
 	return s;

@@ -177,6 +177,8 @@ START_TEST(requests)
 	ck_assert_int_eq(priv_client_reload(client), 0);
 	ck_assert_int_eq(priv_client_ready(client), 0);
 	ck_assert_int_eq(priv_client_down_hook(client, 8, 9, 10, 11), 0);
+	ck_assert_int_eq(priv_client_close_line(client, 12), 0);
+	ck_assert_int_eq(priv_client_close_line(client, 0), -EINVAL); /* no lock has that handle */
 	m = asked();
 	ck_assert(m.type == PRIV_OPEN && m.open.generation == 1);
 	ck_assert(m.open.socket == PRIV_SOCKET_GRE && m.open.index == 2);
@@ -192,6 +194,8 @@ START_TEST(requests)
 	m = asked();
 	ck_assert(m.type == PRIV_DOWN_HOOK && m.down_hook.unit == 8 && m.down_hook.local == 9 &&
 		  m.down_hook.remote == 10 && m.down_hook.peer_addr == 11);
+	m = asked();
+	ck_assert(m.type == PRIV_CLOSE_LINE && m.close_line.handle == 12);
 }
 END_TEST
 
@@ -210,12 +214,16 @@ START_TEST(answers)
 	turn();
 	ck_assert(has_files(false, false, false, true));
 	ck_assert(fcntl(seen.files.errors, F_GETFD) & FD_CLOEXEC);
-	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0 } }, 1);
+	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0, 0, 0 } }, 1);
 	turn();
 	ck_assert(seen.opened == 1 && seen.fds[0] >= 0 && seen.last_opened.index == 1);
-	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, EADDRINUSE } }, 0);
+	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, EADDRINUSE, 0, 0 } }, 0);
 	turn();
 	ck_assert(seen.opened == 2 && seen.fds[0] == -1 && seen.last_opened.error == EADDRINUSE);
+	tell((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LINE, 1, 0, 5, 6 } }, 1);
+	turn();
+	ck_assert(seen.opened == 3 && seen.fds[0] >= 0 && seen.last_opened.handle == 5 &&
+		  seen.last_opened.generation == 6);
 	tell((struct priv_msg){ .type = PRIV_STARTED, .started = { 9, 0, 100 } }, 3);
 	turn();
 	ck_assert(seen.started == 1 && seen.fds[0] >= 0 && seen.fds[1] >= 0 && seen.fds[2] >= 0);
@@ -388,9 +396,9 @@ START_TEST(nonsense_is_the_end)
 		{ { PRIV_STOP, 0 }, 2, 0 },
 		{ { PRIV_STOP }, 1, 1 },                   /* nothing comes with it */
 		{ { PRIV_RELOAD }, 1, 0 },                 /* the wrong way */
-		{ { PRIV_OPENED, 0, 0, 0, 0, 0, 0, 0 }, 8, 0 }, /* no error and no socket */
-		{ { PRIV_OPENED, 0, 0, 0, 0, 0, 0, 1 }, 8, 1 },
-		{ { PRIV_OPENED, 9, 0, 0, 0, 0, 0, 1 }, 8, 0 },
+		{ { PRIV_OPENED, 0, 0, 0, 0, 0, 0, 0 }, 16, 0 }, /* no error and no socket */
+		{ { PRIV_OPENED, 0, 0, 0, 0, 0, 0, 1 }, 16, 1 },
+		{ { PRIV_OPENED, 9, 0, 0, 0, 0, 0, 1 }, 16, 0 },
 	};
 	int null = open("/dev/null", O_RDONLY), next;
 
@@ -473,9 +481,24 @@ END_TEST
 
 START_TEST(short_of_descriptors_for_a_socket)
 {
-	tell_short((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0 } }, 1, 0);
+	tell_short((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 1, 0, 0, 0 } }, 1, 0);
 	ck_assert(seen.opened == 1 && seen.fds[0] == -1 && seen.last_opened.index == 1);
 	ck_assert_int_eq(seen.last_opened.error, EMFILE);
+	ck_assert_uint_eq(seen.gone, 0);
+}
+END_TEST
+
+/* Nobody has that device, so its lock goes. */
+START_TEST(short_of_descriptors_for_a_line)
+{
+	struct priv_msg m;
+
+	tell_short((struct priv_msg){ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LINE, 3, 0, 7, 2 } }, 1, 0);
+	ck_assert(seen.opened == 1 && seen.fds[0] == -1 && seen.last_opened.index == 3);
+	ck_assert(seen.last_opened.error == EMFILE && seen.last_opened.handle == 0 &&
+		  seen.last_opened.generation == 2);
+	m = asked();
+	ck_assert(m.type == PRIV_CLOSE_LINE && m.close_line.handle == 7);
 	ck_assert_uint_eq(seen.gone, 0);
 }
 END_TEST
@@ -544,6 +567,7 @@ static Suite *suite(void)
 	const TTest *const tests[] = { requests, change_hook, answers, long_requests_wait, freed_with_long_requests,
 				       full_socket_keeps_the_order, queue_is_bounded, end_of_file,
 				       sending_to_the_dead, short_of_descriptors_for_a_socket,
+				       short_of_descriptors_for_a_line,
 				       short_of_descriptors_for_a_reload, short_of_descriptors_on_the_socket,
 				       short_of_descriptors_for_nonsense, NULL };
 	Suite *s = suite_create("priv_client");

@@ -24,13 +24,18 @@ static const struct {
 	{ { .type = PRIV_CHANGE_HOOK, .change_hook = { 7, UINT64_MAX, INT32_MAX, 1, 2, 3, { .n = 0 } } }, 30, 0 },
 	{ { .type = PRIV_CHANGE_HOOK,
 	    .change_hook = { 7, 1, 0, 1, 2, 3, { 2, { { SCRIPT_VAR_CLASS, 3, "a b" }, { 0, 1, "x" } } } } }, 38, 0 },
+	{ { .type = PRIV_CLOSE_LINE, .close_line = { UINT32_MAX } }, 5, 0 },
+	{ { .type = PRIV_OPEN, .open = { 1, PRIV_SOCKET_LINE, 4095 } }, 8, 0 },
 	{ { .type = PRIV_CONF, .conf = { 3, 1, 1, 1, 1 } }, 9, 3 },
 	{ { .type = PRIV_CONF, .conf = { 3, 1, 1, 0, 0 } }, 9, 2 },
 	{ { .type = PRIV_CONF, .conf = { 3, 1, 0, 1, 0 } }, 9, 2 },
 	{ { .type = PRIV_CONF, .conf = { 3, 1, 0, 0, 0 } }, 9, 1 },
 	{ { .type = PRIV_CONF, .conf = { 4, 0, 0, 0, 0 } }, 9, 1 },
-	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 2, 0 } }, 8, 1 },
-	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 2, EADDRINUSE } }, 8, 0 },
+	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 2, 0, 0, 0 } }, 16, 1 },
+	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LISTEN, 2, EADDRINUSE, 0, 0 } }, 16, 0 },
+	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LINE, 2, 0, 0x01020304, 9 } }, 16, 1 },
+	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LINE, 2, 0, 0, 9 } }, 16, 1 },
+	{ { .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LINE, 2, EBUSY, 0, 9 } }, 16, 0 },
 	{ { .type = PRIV_STARTED, .started = { 5, 0, 4711 } }, 17, 3 },
 	{ { .type = PRIV_STARTED, .started = { 5, ESTALE, 0 } }, 17, 0 },
 	{ { .type = PRIV_EXITED, .exited = { 5, -1 } }, 13, 0 },
@@ -92,8 +97,12 @@ static const struct priv_msg bad[] = {
 	{ .type = PRIV_CONF, .conf = { 1, 1, 2, 0, 0 } },
 	{ .type = PRIV_CONF, .conf = { 1, 1, 0, 2, 0 } },
 	{ .type = PRIV_CONF, .conf = { 1, 1, 0, 0, 2 } },
-	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKETS, 0, 0 } },
-	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_GRE, 0, -1 } },
+	{ .type = PRIV_CLOSE_LINE, .close_line = { 0 } },
+	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKETS, 0, 0, 0, 0 } },
+	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_GRE, 0, -1, 0, 0 } },
+	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_GRE, 0, 0, 1, 0 } },
+	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_GRE, 0, 0, 0, 1 } },
+	{ .type = PRIV_OPENED, .opened = { PRIV_SOCKET_LINE, 0, EBUSY, 1, 1 } },
 	{ .type = PRIV_STARTED, .started = { 1, 0, 0 } },
 	{ .type = PRIV_STARTED, .started = { 1, ENOMEM, 5 } },
 	{ .type = PRIV_STARTED, .started = { 1, -1, 0 } },
@@ -145,7 +154,7 @@ START_TEST(unknown_types)
 	struct priv_msg m;
 
 	for (unsigned type = 0; type < 256; type++) {
-		bool request = type >= PRIV_OPEN && type <= PRIV_CHANGE_HOOK;
+		bool request = type >= PRIV_OPEN && type <= PRIV_CLOSE_LINE;
 		bool known = request || (type >= PRIV_CONF && type <= PRIV_STOP), any = false;
 
 		m = (struct priv_msg){ .type = (uint8_t)type };
@@ -156,6 +165,8 @@ START_TEST(unknown_types)
 			data[0] = (uint8_t)type;
 			if (type == PRIV_STARTED)
 				memset(data + 9, 0, 4);
+			if (type == PRIV_OPENED)
+				memset(data + 8, 0, 8); /* no handle, no generation */
 			if (type == PRIV_CHANGE_HOOK)
 				data[29] = 0; /* no variables */
 			any |= priv_decode(&m, data, len) == 0;

@@ -324,6 +324,139 @@ START_TEST(spool_is_something_else)
 }
 END_TEST
 
+/* --- lines --- */
+
+static int pty; /* the modem's end */
+
+static const char *pty_name(void)
+{
+	return strrchr(ptsname(pty), '/') + 1;
+}
+
+/*
+ * The second snapshot: index 0 a serial device, 1 and 2 terminal-server lines where a connection rings, 3 one that only
+ * connects, 4 a local pppd.
+ */
+static void take_lines(const char *device)
+{
+	char more[640];
+
+	ck_assert(exists("locks") || mkdir(in_dir("locks"), 0755) == 0);
+	snprintf(more, sizeof more, "lines = ( { name = \"m\"; type = \"tty\"; device = \"%s\"; },\n"
+		 "{ name = \"r%%\"; type = \"tcp\"; listen = \"127.0.0.1:%u\"; count = 2; },\n"
+		 "{ name = \"o\"; type = \"tcp\"; address = \"127.0.0.1:9\"; },\n"
+		 "{ name = \"p\"; type = \"ppp\"; group = \"vpn\"; } );", device, port < 40000 ? port + 1 : port - 2);
+	write_conf(more);
+	take_first_and_serve();
+	ask((struct priv_msg){ .type = PRIV_RELOAD });
+	expect(PRIV_CONF);
+	ck_assert(m.conf.ok);
+	taken(2, 1);
+}
+
+static void take_pty(void)
+{
+	pty = posix_openpt(O_RDWR | O_NOCTTY);
+	ck_assert(pty >= 0 && grantpt(pty) == 0 && unlockpt(pty) == 0);
+	take_lines(ptsname(pty));
+}
+
+static const char *lock_name(void)
+{
+	static char name[64];
+
+	snprintf(name, sizeof name, "locks/LCK..%s", pty_name());
+	return name;
+}
+
+/* Locked as others expect it; busy until it was closed, under whichever snapshot; then as good as new. */
+START_TEST(line_device)
+{
+	char text[16] = "", want[16];
+	uint32_t handle;
+	int lock;
+
+	take_pty();
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 0), 0);
+	handle = m.opened.handle;
+	ck_assert(handle && m.opened.generation == 2);
+	ck_assert(isatty(raw.fds[0]) && fcntl(raw.fds[0], F_GETFL) & O_NONBLOCK && fcntl(raw.fds[0], F_GETFD));
+	lock = open(in_dir(lock_name()), O_RDONLY);
+	ck_assert_int_eq(read(lock, text, sizeof text), 11);
+	close(lock);
+	snprintf(want, sizeof want, "%10d\n", server);
+	ck_assert_str_eq(text, want);
+	ask((struct priv_msg){ .type = PRIV_CLOSE_LINE, .close_line = { handle + 1 } }); /* nobody's */
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 0), EBUSY);
+	ck_assert(!m.opened.handle && m.opened.generation == 2 && !raw.nfds);
+	ck_assert(exists(lock_name()));
+	ask((struct priv_msg){ .type = PRIV_CLOSE_LINE, .close_line = { handle } });
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 0), 0);
+	ck_assert(m.opened.handle && m.opened.handle != handle);
+}
+END_TEST
+
+/* All lock files go, whichever way it ends. */
+START_TEST(line_locks_go)
+{
+	take_pty();
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 0), 0);
+	ck_assert(exists(lock_name()));
+	if (_i) {
+		ask((struct priv_msg){ .type = PRIV_STOP }); /* no request */
+		expect_end(1);
+	} else {
+		kill(server, SIGTERM);
+		expect(PRIV_STOP);
+		shutdown(fd, SHUT_WR);
+		expect_end(0);
+	}
+	ck_assert(!exists(lock_name()));
+}
+END_TEST
+
+/* Neither a device that is not there nor a stale snapshot is the end of anything. */
+START_TEST(line_that_is_missing)
+{
+	take_lines("/dev/pacd-no-such-device");
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 0), ENOENT);
+	ck_assert(!m.opened.handle && m.opened.generation == 2);
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 0), ENOENT);
+	ck_assert_int_eq(opened(1, PRIV_SOCKET_LINE, 0), ESTALE);
+	ck_assert_uint_eq(m.opened.generation, 1);
+}
+END_TEST
+
+/* The next one of `count` has the next port; closed, it can be had again. */
+START_TEST(line_that_listens)
+{
+	struct sockaddr_in sin;
+	socklen_t len = sizeof sin;
+
+	take_lines("/dev/pacd-no-such-device");
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 2), 0);
+		ck_assert(!m.opened.handle && m.opened.generation == 2);
+		ck_assert_int_eq(getsockname(raw.fds[0], (struct sockaddr *)&sin, &len), 0);
+		ck_assert_uint_eq(ntohs(sin.sin_port), (port < 40000 ? port + 1 : port - 2) + 1);
+		if (i == 0)
+			seqmsg_clear(&raw);
+	}
+	ck_assert_int_eq(dup2(raw.fds[0], 200), 200); /* it stays open */
+	ck_assert_int_eq(opened(2, PRIV_SOCKET_LINE, 2), EADDRINUSE);
+	close(200);
+}
+END_TEST
+
+/* Nothing is there for root to open: a main that asks all the same is not ours. */
+START_TEST(line_without_a_socket)
+{
+	take_lines("/dev/pacd-no-such-device");
+	ask((struct priv_msg){ .type = PRIV_OPEN, .open = { 2, PRIV_SOCKET_LINE, (uint16_t)(3 + _i) } });
+	expect_end(1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("root_sockets");
@@ -338,6 +471,9 @@ static Suite *suite(void)
 	root_loop(s, "spool taken", spool_is_taken_over, 2);
 	root_loop(s, "spool refused", spool_is_refused, 6);
 	root_loop(s, "spool else", spool_is_something_else, 4);
+	root_case(s, "lines", (const TTest *const[]){ line_device, line_that_is_missing, line_that_listens, NULL });
+	root_loop(s, "line locks", line_locks_go, 2);
+	root_loop(s, "no line", line_without_a_socket, 3);
 	return s;
 }
 

@@ -544,6 +544,32 @@ START_TEST(model_random)
 }
 END_TEST
 
+/* Deferred: what the line took is acknowledged, and nothing before it. */
+START_TEST(gre_07_taken)
+{
+	setup();
+	seq_rx_taken(&rx, 5, now); /* not deferred: nothing */
+	ck_assert(!seq_rx_ack_pending(&rx));
+	seq_rx_defer(&rx);
+	deliver(0xFFFFFFFE, 2);
+	ck_assert(!seq_rx_ack_pending(&rx) && !mono_is_set(rx.ack_since));
+	pass_us(1000);
+	seq_rx_taken(&rx, 0xFFFFFFFE, now);
+	ck_assert_int_eq(rx.ack_since.us, now.us);
+	ck_assert(seq_rx_ack_due(&rx, 4) && !seq_rx_ack_due(&rx, 8));
+	ck_assert_uint_eq(seq_rx_ack_take(&rx), 0xFFFFFFFE);
+	ck_assert(!seq_rx_ack_pending(&rx));
+	ck_assert_int_eq(packet(3), SEQ_HOLD); /* held ones neither */
+	ck_assert(!seq_rx_ack_pending(&rx));
+	seq_rx_taken(&rx, 0xFFFFFFFF, now);
+	seq_rx_taken(&rx, 1, now);
+	ck_assert_uint_eq(seq_rx_ack_take(&rx), 1);
+	ck_assert_uint_eq(seq_rx_flush(&rx, now), slot_of(3));
+	seq_rx_taken(&rx, rx.next - 1, now);
+	ck_assert_uint_eq(seq_rx_ack_take(&rx), 3);
+}
+END_TEST
+
 static Suite *seq_suite(void)
 {
 	Suite *s = suite_create("seq");
@@ -552,7 +578,7 @@ static Suite *seq_suite(void)
 		  gre_06_duplicate_of_next, gre_06_loss, gre_06_hold_since, gre_12_ring_bounds, gre_12_jump,
 		  gre_12_no_slot, model_random);
 	UNIT_CASE(s, "hostile", forged_jump, forged_jump_twice, forged_first, replay, late_after_jump);
-	UNIT_CASE(s, "ack", gre_07_ack, gre_07_quarter);
+	UNIT_CASE(s, "ack", gre_07_ack, gre_07_quarter, gre_07_taken);
 	return s;
 }
 

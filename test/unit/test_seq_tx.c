@@ -1,8 +1,10 @@
 /*
- * The sender: window and adaptive time-out (GRE-04, GRE-08 to GRE-11, GRE-14 to GRE-17); the clock is the test's own.
+ * The sender: window and adaptive time-out (GRE-04, GRE-08 to GRE-11, GRE-13, GRE-14 to GRE-17); the clock is the test's own.
  */
 #include "pacd/proto/seq.h"
 #include "test/unit/unit.h"
+
+#include <limits.h>
 
 #define MS 1000 /* microseconds */
 
@@ -325,6 +327,23 @@ START_TEST(never_stalls)
 }
 END_TEST
 
+/* GRE-13, worked out by hand. */
+START_TEST(gre_13_delay)
+{
+	ck_assert_uint_eq(seq_delay_tenths(1500, 4, 56000), 9); /* 0.836 s */
+	ck_assert_uint_eq(seq_delay_tenths(1036, 1, 80000), 1); /* 0.1 s */
+	ck_assert_uint_eq(seq_delay_tenths(1037, 1, 80000), 2);
+	ck_assert_uint_eq(seq_delay_tenths(1500, 4, 0), 0);
+	ck_assert_uint_eq(seq_delay_tenths(1500, 0, 300), 0);
+	ck_assert_uint_eq(seq_delay_tenths(36, 4, 300), 0);
+	ck_assert_uint_eq(seq_delay_tenths(35, 4, 300), 0);
+	ck_assert_uint_eq(seq_delay_tenths(37, 1, UINT32_MAX), 1);
+	ck_assert_uint_eq(seq_delay_tenths(1500, 64, 110), 65535); /* 6814.3 s */
+	ck_assert_uint_eq(seq_delay_tenths(1500, 64, 115), 65180); /* 6518.0 s */
+	ck_assert_uint_eq(seq_delay_tenths(UINT_MAX, UINT_MAX, 1), 65535);
+}
+END_TEST
+
 static Suite *seq_tx_suite(void)
 {
 	Suite *s = suite_create("seq_tx");
@@ -332,7 +351,7 @@ static Suite *seq_tx_suite(void)
 	UNIT_CASE(s, "window", gre_04_sent_from_0, gre_08_acks, gre_08_wrap, gre_09_initial_window, gre_10_growth,
 		  gre_11_timeout, gre_11_growth_after, window_ignored, never_stalls);
 	UNIT_CASE(s, "time-out", gre_14_estimate, gre_14_multi_packet, gre_15_gre_16_backoff, gre_16_clamps,
-		  gre_17_timer);
+		  gre_17_timer, gre_13_delay);
 	return s;
 }
 

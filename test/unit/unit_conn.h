@@ -27,6 +27,10 @@ static struct {
 	enum ctrl_close why;
 	uint64_t conn;
 	void (*then)(struct conn *c);
+	unsigned established, closed;
+	enum ctrl_close closed_why;
+	uint64_t up, down;
+	void (*closed_then)(struct conn *c);
 } seen;
 
 static inline void on_call(void *ctx, struct conn *c, const struct msg *m)
@@ -47,7 +51,26 @@ static inline void on_clear_calls(void *ctx, struct conn *c, enum ctrl_close why
 	seen.conn = conn_id(c);
 }
 
-static const struct conn_handlers handlers = { on_call, on_clear_calls, NULL, NULL };
+static inline void on_up(void *ctx, struct conn *c)
+{
+	ck_assert_ptr_eq(ctx, &seen);
+	ck_assert(conn_is_established(c));
+	seen.established++;
+	seen.up = conn_id(c);
+}
+
+static inline void on_down(void *ctx, struct conn *c, enum ctrl_close why)
+{
+	ck_assert_ptr_eq(ctx, &seen);
+	ck_assert(!conn_is_established(c));
+	seen.closed++;
+	seen.closed_why = why;
+	seen.down = conn_id(c);
+	if (seen.closed_then)
+		seen.closed_then(c);
+}
+
+static const struct conn_handlers handlers = { on_call, on_clear_calls, on_up, on_down };
 
 static inline void quiet(enum log_level level, const char *line)
 {

@@ -15,6 +15,8 @@
 
 #define PEER 0xc0000201
 
+static const struct line_dial to_peer = { .peer_addr = PEER };
+
 static struct line_ppp *lines;
 static struct priv_client *priv;
 static int root = -1; /* the root part's end */
@@ -45,33 +47,35 @@ static inline bool logged(const char *what)
 	return strstr(log_text, what);
 }
 
-static inline void on_answered(void *ctx, uint64_t session, int fd, uint32_t pid)
+static inline void on_answered(void *ctx, uint64_t session, const struct line_up *up)
 {
 	ck_assert_ptr_eq(ctx, &seen);
 	seen.answered++;
 	seen.session = session;
 	if (seen.fd >= 0)
 		close(seen.fd);
-	seen.fd = fd; /* of the last one; it is ours */
-	seen.pid = pid;
+	seen.fd = up->fd; /* of the last one; it is ours */
+	seen.pid = up->pid;
 }
 
-static inline void on_failed(void *ctx, uint64_t session, uint8_t result, uint8_t error)
+static inline void on_failed(void *ctx, uint64_t session, uint8_t result, uint8_t error, uint16_t cause)
 {
 	(void)ctx;
+	(void)cause;
 	seen.failed++;
 	seen.session = session;
 	seen.result = result;
 	seen.error = error;
 }
 
-static inline void on_down(void *ctx, uint64_t session, uint8_t error, int status)
+static inline void on_down(void *ctx, uint64_t session, const struct line_end *end)
 {
 	(void)ctx;
 	seen.down++;
 	seen.session = session;
-	seen.error = error;
-	seen.status = status;
+	ck_assert(end->has_status);
+	seen.error = end->error;
+	seen.status = end->exit_status;
 }
 
 static inline void on_plugin(void *ctx, uint64_t session, const struct plugin_msg *m)
@@ -83,7 +87,9 @@ static inline void on_plugin(void *ctx, uint64_t session, const struct plugin_ms
 	seen.last = *m;
 }
 
-static const struct line_handlers line_handlers = { on_answered, on_failed, on_down, on_plugin };
+static const struct line_handlers line_handlers = {
+	.answered = on_answered, .failed = on_failed, .down = on_down, .plugin = on_plugin,
+};
 
 static inline void no_conf(void *ctx, const struct priv_conf *m, const struct priv_conf_fds *fds)
 {
@@ -190,7 +196,7 @@ static inline void dials(uint64_t session)
 {
 	struct priv_msg m;
 
-	ck_assert_int_eq(line_ppp_ops.dial(lines, session, PEER), 0);
+	ck_assert_int_eq(line_ppp_ops.dial(lines, session, &to_peer), 0);
 	m = asked(PRIV_START_PPPD);
 	ck_assert_uint_eq(m.start_pppd.token, session);
 	ck_assert_uint_eq(m.start_pppd.generation, 7);

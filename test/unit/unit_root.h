@@ -57,7 +57,7 @@ static inline void log_to_file(void)
 
 static inline _Noreturn void serve(int end, int ready)
 {
-	char conf_file[128], script[128];
+	char conf_file[128], script[128], locks[128];
 	struct conf_errors errors;
 	struct priv_files files;
 	struct root r;
@@ -65,6 +65,7 @@ static inline _Noreturn void serve(int end, int ready)
 
 	snprintf(conf_file, sizeof conf_file, "%s", in_dir("pacd.conf"));
 	snprintf(script, sizeof script, "%s", in_dir("ip-down"));
+	snprintf(locks, sizeof locks, "%s", in_dir("locks"));
 	log_open("pacd", LOG_TO_STDERR, LOG_LEVEL_ERROR);
 	conf_errors_init(&errors);
 	if (priv_files_load(&files, conf_file, &errors) < 0)
@@ -72,6 +73,7 @@ static inline _Noreturn void serve(int end, int ready)
 	else if (root_init(&r, conf_file, end) == 0) {
 		r.ready_fd = ready;
 		r.hooks.script = script;
+		r.locks.folder = locks;
 		log_to_file();
 		root_offer(&r, &files);
 		code = root_serve(&r);

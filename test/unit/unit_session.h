@@ -39,6 +39,7 @@ static struct pools *pools;
 static struct sessions *sessions;
 static struct radius_client *radius_room; /* NULL: there are no servers; see unit_radius_session.h */
 static struct acct *acct_room;
+static const struct line_ops *real_room; /* NULL: there are no real lines; see unit_ring.h */
 static struct conf *conf;
 static struct conf_users *users;
 static unsigned fds_before;
@@ -54,7 +55,7 @@ static inline struct line *line_at(uint64_t id)
 	return &lines[id];
 }
 
-static inline int fake_dial(void *ctx, uint64_t session, uint32_t peer_addr)
+static inline int fake_dial(void *ctx, uint64_t session, const struct line_dial *d)
 {
 	struct line *l = line_at(session);
 
@@ -62,7 +63,7 @@ static inline int fake_dial(void *ctx, uint64_t session, uint32_t peer_addr)
 	if (dial_error)
 		return dial_error;
 	ck_assert(!l->dialled);
-	*l = (struct line){ .dialled = true, .peer_addr = peer_addr, .fd = -1 };
+	*l = (struct line){ .dialled = true, .peer_addr = d->peer_addr, .fd = -1 };
 	if (session > nlines)
 		nlines = (unsigned)session;
 	return 0;
@@ -98,7 +99,9 @@ static inline void fake_change(void *ctx, uint64_t session, const struct script_
 	l->vars = *vars;
 }
 
-static const struct line_ops fake_line_ops = { "fake", fake_dial, fake_hangup, fake_answer_auth, fake_change };
+static const struct line_ops fake_line_ops = {
+	.name = "fake", .dial = fake_dial, .hangup = fake_hangup, .answer_auth = fake_answer_auth, .change = fake_change,
+};
 
 static inline void line_answers(uint64_t id)
 {
@@ -107,7 +110,7 @@ static inline void line_answers(uint64_t id)
 	ck_assert(l->dialled && !l->answered && !l->over);
 	l->answered = true;
 	l->fd = open("/dev/null", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	session_line_handlers.answered(sessions, id, l->fd, 1000 + (uint32_t)id);
+	session_line_handlers.answered(sessions, id, &(struct line_up){ .fd = l->fd, .pid = 1000 + (uint32_t)id });
 }
 
 static inline void line_fails(uint64_t id, uint8_t result, uint8_t error)
@@ -116,7 +119,7 @@ static inline void line_fails(uint64_t id, uint8_t result, uint8_t error)
 
 	ck_assert(l->dialled && !l->answered && !l->over);
 	l->over = true;
-	session_line_handlers.failed(sessions, id, result, error);
+	session_line_handlers.failed(sessions, id, result, error, 0);
 }
 
 /* status: as of wait(). */
@@ -126,7 +129,8 @@ static inline void line_exits(uint64_t id, uint8_t error, int status)
 
 	ck_assert(l->dialled && !l->over);
 	l->over = true;
-	session_line_handlers.down(sessions, id, error, status);
+	session_line_handlers.down(sessions, id,
+				   &(struct line_end){ .error = error, .has_status = true, .exit_status = status });
 }
 
 static inline void line_goes_down(uint64_t id, uint8_t error)
@@ -253,7 +257,8 @@ static const struct conn_handlers hands = { hand_call, hand_clear_calls, hand_es
 
 static inline void conns_setup(void)
 {
-	struct conn_settings settings = { .timers = conf->timers, .self = { .max_channels = 100 } };
+	struct conn_settings settings = { .timers = conf->timers, .self = { .max_channels = 100 },
+					  .idle_ms = conf->real.pns.idle_ms };
 
 	conns_configure(conns, &settings);
 }
@@ -277,7 +282,8 @@ static inline void start(const char *conf_text)
 	conns = conns_new(loop, &hands, NULL, &peers);
 	rooms = (struct session_rooms){ .loop = loop, .conns = conns, .peers = &peers, .datapath = datapath,
 					.line_ops = &fake_line_ops, .lines = lines, .pools = pools,
-					.radius = radius_room, .acct = acct_room };
+					.radius = radius_room, .acct = acct_room, .real_ops = real_room,
+					.real_lines = lines };
 	sessions = sessions_new(&rooms);
 	ck_assert(datapath && pools && conns && sessions);
 	sessions_configure(sessions, conf, users);
@@ -310,6 +316,7 @@ static inline void nothing_left(void)
 {
 	turn();
 	ck_assert_uint_eq(sessions_channels(sessions), 0);
+	ck_assert_uint_eq(sessions_rings(sessions), 0);
 	ck_assert_uint_eq(sessions_count(sessions), 0);
 	ck_assert_uint_eq(pool_used(0) + pool_used(1), 0);
 	ck_assert_uint_eq(conns_count(conns), 0);
