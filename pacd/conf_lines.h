@@ -130,8 +130,7 @@ void conf_line_clear(struct conf_line *line);
 bool conf_line_same(const struct conf *a, const struct conf_line *x, const struct conf *b, const struct conf_line *y);
 /*
  * The modem's configuration of a line: chat or Hayes defaults.  What it points to is owned by *m, which must stay where
- * it is: conf_modem_clear().  No step of answering or dialling waits longer than the line's dial_timeout.
- * 0, -ENOMEM.
+ * it is: conf_modem_clear().  0, -ENOMEM.
  */
 struct conf_modem {
 	struct modem_conf modem;

@@ -50,21 +50,16 @@ static void put_step(struct build *b, const char *send, const char *expect, int6
 	b->nsteps++;
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* The chat's steps where there are any, else the others. None takes longer than `most`. */
+/* The chat's steps where there are any, else the others. */
 static void put_script(struct build *b, struct chat_script *out, const struct conf_chat_step *own, size_t nown,
-		       const struct chat_step *others, size_t nothers, int64_t most)
+		       const struct chat_step *others, size_t nothers)
 {
 	out->steps = b->steps ? b->steps + b->nsteps : NULL;
 	out->n = (unsigned)(nown ? nown : nothers);
 	for (size_t i = 0; i < nown; i++)
-		put_step(b, own[i].send, own[i].expect, least(own[i].timeout_ms, most));
+		put_step(b, own[i].send, own[i].expect, own[i].timeout_ms);
 	for (size_t i = 0; i < nothers && !nown; i++)
-		put_step(b, others[i].send, others[i].expect, least(others[i].timeout_ms, most));
+		put_step(b, others[i].send, others[i].expect, others[i].timeout_ms);
 }
 
 static void put_scripts(struct build *b, struct modem_conf *m, const struct conf_chat *chat, int64_t dial_ms)
@@ -72,10 +67,10 @@ static void put_scripts(struct build *b, struct modem_conf *m, const struct conf
 	const struct chat_step answer[] = { { "ATA", "CONNECT", ANSWER_MS } };
 	const struct chat_step dial[] = { { "ATDT\\T", "CONNECT", dial_ms } };
 
-	put_script(b, &m->init, chat->init, chat->ninit, hayes_init, sizeof hayes_init / sizeof *hayes_init, INT64_MAX);
-	put_script(b, &m->answer, chat->answer, chat->nanswer, answer, 1, dial_ms);
-	put_script(b, &m->dial, chat->dial, chat->ndial, dial, 1, dial_ms);
-	put_script(b, &m->hangup, chat->hangup, chat->nhangup, hayes_hangup, 1, INT64_MAX);
+	put_script(b, &m->init, chat->init, chat->ninit, hayes_init, sizeof hayes_init / sizeof *hayes_init);
+	put_script(b, &m->answer, chat->answer, chat->nanswer, answer, 1);
+	put_script(b, &m->dial, chat->dial, chat->ndial, dial, 1);
+	put_script(b, &m->hangup, chat->hangup, chat->nhangup, hayes_hangup, 1);
 }
 
 static void put_word(struct build *b, const char *word)
@@ -137,7 +132,7 @@ int conf_modem_get(const struct conf *c, const struct conf_line *line, struct co
 	*m = (struct conf_modem){ .modem = {
 		.words = &m->words, .ring_gap_ms = RING_GAP_MS, .caller_id_ms = line->caller_id_ms, .dtr_ms = DTR_MS,
 		.escape_ms = ESCAPE_MS, .retry_ms = line->retry_ms, .check_ms = line->check_ms,
-		.init_tries = INIT_TRIES } };
+		.init_tries = INIT_TRIES, .dial_ms = line->dial_ms } };
 	put_all(&b, m, chat ? chat : &hayes, line->dial_ms);
 	r = allocate(&b, m);
 	if (r < 0)

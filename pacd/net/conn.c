@@ -66,7 +66,7 @@ void conn_bury(struct conn *c)
 	ev_timer_stop(c->set->loop, &c->timer);
 }
 
-/* One that we opened and that bears no call: established, it may stay for a while, unless nothing may begin any more. */
+/* One that we opened and that bears no call: established, it may stay for a while, unless we are draining. */
 static struct mono idle_deadline(const struct conn *c)
 {
 	bool is_up = c->ctrl.state == CTRL_ESTABLISHED;

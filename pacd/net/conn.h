@@ -38,7 +38,7 @@ struct conn_settings {
 	unsigned connections_per_peer;
 	unsigned pending, pending_per_peer;     /* not established; above the first one the oldest gives way */
 	bool one_per_peer;                      /* CC-08 */
-	int64_t idle_ms;                        /* a connection that we opened, without calls this long, is stopped; 0: never */
+	int64_t idle_ms;                        /* what we opened is stopped without calls this long; 0: never */
 };
 
 /* As originator (section 3.1.1). Borrowed. */
@@ -65,29 +65,30 @@ struct conns *conns_new(struct ev_loop *loop, const struct conn_handlers *handle
 void conns_free(struct conns *s);
 void conns_configure(struct conns *s, const struct conn_settings *settings);
 /*
- * Refuse what has not established from now on (result 2, error 4 of SCCRP); what we opened ourselves and bears no call ends at
- * the loop's next turn.
+ * Refuse what has not established from now on (result 2, error 4 of SCCRP); what we opened ourselves and bears no call
+ * ends at the loop's next turn.
  */
 void conns_drain(struct conns *s, bool on);
 /* Takes over an accepted, non-blocking socket. */
 void conns_accept(struct conns *s, int fd, struct endpoint peer, struct endpoint local);
-/* Stop-Control-Connection-Request with this reason on all of them; closed() of those that are not established, at once. */
+/* Stop-Control-Connection-Request with this reason on all of them; those that are not established end at once. */
 void conns_stop(struct conns *s, enum stop_reason reason);
 unsigned conns_count(const struct conns *s);
 unsigned conns_established(const struct conns *s);
 void conns_each(struct conns *s, void (*each)(void *arg, const struct conn_view *v), void *arg);
 
 /*
- * Opens a connection: its id; established() or closed() follows, never from within.  0: errno says why (EADDRNOTAVAIL: not an
- * address of ours; EMFILE ...; ESHUTDOWN: draining).  The limits hold for what peers open, not for it, but conns_count() has
- * it.  A peer's SCCRQ meanwhile is a collision (section 3.1.3): when it wins, or comes before TCP of ours is open, ours is
- * closed() with CTRL_CLOSE_COLLISION, and established() of theirs follows.  CTRL_CLOSE_UNREACHABLE: TCP could not be opened.
+ * Opens a connection: its id; established() or closed() follows, never from within.  0: errno says why (EADDRNOTAVAIL:
+ * not an address of ours; EMFILE ...; ESHUTDOWN: draining).  The limits hold for what peers open, not for it, but
+ * conns_count() has it.  A peer's SCCRQ meanwhile is a collision (section 3.1.3): when it wins, or comes before TCP of
+ * ours is open, ours is closed() with CTRL_CLOSE_COLLISION, and established() of theirs follows.
+ * CTRL_CLOSE_UNREACHABLE: TCP could not be opened.
  */
 uint64_t conns_open(struct conns *s, const struct conn_open *o);
 /*
- * The connection with that address that may bear an incoming call, an established one before one that is still being opened;
- * NULL.  local_addr: its own end, 0: any.  theirs: also one that the peer has opened.  Constant work, but for the peer's own
- * connections.
+ * The connection with that address that may bear an incoming call, an established one before one that is still being
+ * opened; NULL.  local_addr: its own end, 0: any.  theirs: also one that the peer has opened.  Constant work, but for
+ * the peer's own connections.
  */
 struct conn *conns_find_peer(struct conns *s, uint32_t addr, uint32_t local_addr, bool theirs);
 bool conn_is_established(const struct conn *c);

@@ -167,16 +167,19 @@ class User:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def wait_up(self, deadline=2 * lab.DEADLINE):
-        lab.wait_for(lambda: "remote IP address" in self.log() or "Exit." in self.log(),
+        lab.wait_for(lambda: "remote IP address" in self.log() or self.ended(),
                      lambda: f"the user is up\n{self.log()}", deadline)
-        assert "Exit." not in self.log(), self.log()
+        assert not self.ended(), self.log()
         return self
 
     def address(self):
         return re.findall(r"local  IP address (\S+)", self.log())[-1]
 
+    def ended(self):
+        return "Connection terminated." in self.log() or "Exit." in self.log()
+
     def wait_end(self):
-        lab.wait_for(lambda: "Exit." in self.log(), lambda: f"the user's pppd ends\n{self.log()}")
+        lab.wait_for(self.ended, lambda: f"the user's pppd ends\n{self.log()}")
 
 
 def both_ways(user, pns):

@@ -99,12 +99,13 @@ START_TEST(own_chat)
 
 	modem_of(BASE CHAT MODEM("chat = \"usr\"; dial_timeout = 50;"), &m);
 	ck_assert(m.modem.init.n == 3 && m.modem.answer.n == 1 && m.modem.dial.n == 2 && m.modem.hangup.n == 1);
-	expect_step(&m.modem.init, 0, "AT", "OK", 200000); /* neither answering nor dialling */
+	expect_step(&m.modem.init, 0, "AT", "OK", 200000);
 	expect_step(&m.modem.init, 1, "", "READY", 5000);
 	expect_step(&m.modem.init, 2, "AT+VCID=1", "", 5000);
-	expect_step(&m.modem.answer, 0, "ATA", "CONNECT", 50000);
+	expect_step(&m.modem.answer, 0, "ATA", "CONNECT", 60000);
 	expect_step(&m.modem.dial, 0, "AT", "OK", 2000);
-	expect_step(&m.modem.dial, 1, "ATDP\\T", "CONNECT", 50000);
+	expect_step(&m.modem.dial, 1, "ATDP\\T", "CONNECT", 100000);
+	ck_assert_int_eq(m.modem.dial_ms, 50000); /* bounds them altogether */
 	expect_step(&m.modem.hangup, 0, "ATH0", "OK", 3000);
 	expect_words(&m, CHAT_BUSY, (const char *const[]){ "ENGAGED", "FULL", NULL });
 	expect_words(&m, CHAT_CALLING, (const char *const[]){ "FROM", NULL });

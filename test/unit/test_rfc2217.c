@@ -182,7 +182,7 @@ END_TEST
 START_TEST(data_in_any_split)
 {
 	static const uint8_t stream[] = "AT" IAC IAC "x" IAC IAC IAC IAC IAC DO COM "y\r\0z" IAC "\xF1" "!" IAC SB COM
-					"\x6B\xC0" 					IAC SE IAC IAC "end" IAC SB COM "\x6A" IAC IAC IAC SE "~";
+					"\x6B\xC0" IAC SE IAC IAC "end" IAC SB COM "\x6A" IAC IAC IAC SE "~";
 	static const uint8_t data[] = "AT\xFFx\xFF\xFFy\r\0z!\xFF" "end~";
 
 	for (size_t step = 1; step <= sizeof stream; step++) {
