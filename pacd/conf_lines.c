@@ -258,13 +258,15 @@ static void shift(struct endpoint *ep, unsigned by)
 
 int conf_line_get(const struct conf *c, unsigned i, struct conf_line *line)
 {
-	const struct conf_line *l = c->real.lines, *end = l + c->real.nlines;
+	const struct conf_line *l;
+	size_t entry = 0;
 	bool ok;
 
-	for (; l < end && i >= l->count; l++)
-		i -= l->count;
-	if (l == end)
+	for (; entry < c->real.nlines && i >= c->real.lines[entry].count; entry++)
+		i -= c->real.lines[entry].count;
+	if (entry == c->real.nlines)
 		return -ENOENT;
+	l = &c->real.lines[entry];
 	*line = *l;
 	line->first = l->first + i;
 	line->count = 1;

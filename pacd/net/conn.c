@@ -460,7 +460,7 @@ uint64_t conn_id(const struct conn *c)
 
 bool conn_is_established(const struct conn *c)
 {
-	return c->ctrl.state == CTRL_ESTABLISHED && !c->closing;
+	return c->closing ? c->established : c->ctrl.state == CTRL_ESTABLISHED;
 }
 
 bool conn_is_originator(const struct conn *c)

@@ -87,10 +87,11 @@ void conns_each(struct conns *s, void (*each)(void *arg, const struct conn_view 
 uint64_t conns_open(struct conns *s, const struct conn_open *o);
 /*
  * The connection with that address that may bear an incoming call, an established one before one that is still being
- * opened; NULL.  local_addr: its own end, 0: any.  theirs: also one that the peer has opened.  Constant work, but for
- * the peer's own connections.
+ * opened; NULL.  local_addr: its own end, 0: any.  theirs: also one that the peer has opened without a collision
+ * that it won.  Constant work, but for the peer's own connections.
  */
 struct conn *conns_find_peer(struct conns *s, uint32_t addr, uint32_t local_addr, bool theirs);
+/* In closed(): whether it had been. */
 bool conn_is_established(const struct conn *c);
 bool conn_is_originator(const struct conn *c);
 /* What the peer calls itself in its SCCRQ or SCCRP: MSG_TEXT octets. */

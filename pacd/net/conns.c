@@ -241,7 +241,7 @@ struct conn *conns_find_peer(struct conns *s, uint32_t addr, uint32_t local_addr
 	struct conn *opening = NULL;
 
 	for (struct conn *c = peer_first(s, addr); c; c = peer_next(c)) {
-		if ((local_addr && c->local.addr != local_addr) || (!c->ctrl.originator && !theirs))
+		if ((local_addr && c->local.addr != local_addr) || !(c->ctrl.originator || c->for_ours || theirs))
 			continue;
 		if (c->ctrl.state == CTRL_ESTABLISHED)
 			return c;
@@ -311,6 +311,7 @@ static enum ctrl_admit admit_beside_ours(struct conn *c)
 		return CTRL_ADMIT_COLLISION;
 	/* Lost; or TCP of ours is not open, and no SCCRQ of ours is there to collide with. */
 	give_up_opened(s, addr);
+	c->for_ours = true;
 	return CTRL_ADMIT;
 }
 

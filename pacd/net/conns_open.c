@@ -111,7 +111,6 @@ void conn_opened(struct conn *c)
 	if (!c->open_error && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &c->open_error, &len) < 0)
 		c->open_error = errno;
 	if (c->open_error) {
-		c->reset = true;
 		ev.type = CTRL_EV_EOF;
 	} else {
 		c->opening = false;

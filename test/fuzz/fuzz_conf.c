@@ -62,6 +62,45 @@ static void radius_check(const struct conf *c)
 		FUZZ_REQUIRE(r->filters[i] && *r->filters[i]);
 }
 
+static void endpoint_check(struct endpoint ep, enum conf_line_type type)
+{
+	FUZZ_REQUIRE(!ep.port || type == CONF_LINE_TCP);
+}
+
+/* Each line by its index, with a name, a place, and a chat that is there. */
+static void lines_check(const struct conf *c)
+{
+	struct conf_line line;
+	unsigned n = conf_lines_count(c);
+
+	FUZZ_REQUIRE(n <= CONF_LINES_MAX && conf_line_get(c, n, &line) < 0);
+	for (unsigned i = 0; i < n; i += 1 + i / 16) {
+		struct conf_modem modem;
+
+		FUZZ_REQUIRE(conf_line_get(c, i, &line) == 0);
+		FUZZ_REQUIRE(line.name && strlen(line.name) <= CONF_LINE_NAME && !strchr(line.name, '%') && line.group);
+		FUZZ_REQUIRE(!line.device == (line.type != CONF_LINE_TTY));
+		FUZZ_REQUIRE(line.type != CONF_LINE_TCP || line.address.port || line.listen.port);
+		endpoint_check(line.address, line.type);
+		endpoint_check(line.listen, line.type);
+		FUZZ_REQUIRE(conf_line_same(c, &line, c, &line));
+		FUZZ_REQUIRE(conf_modem_get(c, &line, &modem) == 0 && modem.modem.init.n && modem.modem.dial.n);
+		for (unsigned j = 0; j < modem.modem.init.n; j++)
+			FUZZ_REQUIRE(!chat_send_complaint(modem.modem.init.steps[j].send));
+		conf_modem_clear(&modem);
+		conf_line_clear(&line);
+	}
+	for (size_t i = 0; i < c->real.ndialplan; i++) {
+		const struct conf_dialplan *d = &c->real.dialplan[i];
+		char number[CHAT_NUMBER + 1];
+
+		FUZZ_REQUIRE(d->match && !d->group == d->ppp);
+		FUZZ_REQUIRE(conf_dialplan_number(d, "12345", number) < 0 || chat_number_ok(number));
+	}
+	for (size_t i = 0; i < c->real.nroutes; i++)
+		FUZZ_REQUIRE(c->real.routes[i].npns && conf_pns_known(c, c->real.routes[i].pns[0].addr));
+}
+
 /* With its secrets left out it is refused for want of them, and of nothing else. */
 static void print_check_without(const char *text)
 {
@@ -119,6 +158,7 @@ static void snapshot_check(const struct conf *c)
 	else
 		print_check(text);
 	radius_check(c);
+	lines_check(c);
 	FUZZ_REQUIRE(c->nlisten && c->max_channels >= 1 && c->max_channels <= 65535 && c->ppp.auth);
 	for (size_t i = 0; i < c->npools; i++) {
 		FUZZ_REQUIRE(c->pools[i].local && conf_pool_find(c, c->pools[i].name) == &c->pools[i]);

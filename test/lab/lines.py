@@ -237,8 +237,8 @@ def shown(pacd, name=None):
 
 def wait_state(pacd, state, count=1, deadline=lab.DEADLINE):
     lab.wait_for(lambda: [r["state"] for r in shown(pacd)].count(state) >= count,
-                 lambda: f"{count} lines {state}: {[(r['name'], r['state'], r.get('last_error')) for r in shown(pacd)]}",
-                 deadline)
+                 lambda: f"{count} lines {state}: "
+                         f"{[(r['name'], r['state'], r.get('last_error')) for r in shown(pacd)]}", deadline)
 
 
 def all_free(pacd, deadline=lab.DEADLINE):

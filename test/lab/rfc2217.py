@@ -39,7 +39,7 @@ class Server(ports.Side):
         self.settings = []                    # (suboption, octets)
         self.dtr_on, self.faults = True, []
         self.carrier = False
-        self.modem_mask, self.told = 255, DSR | CTS
+        self.modem_mask = 255
         self.reset()
 
     def reset(self):
@@ -218,11 +218,10 @@ class Server(ports.Side):
         self.held = on
 
     def tell(self, ringing=False, deltas=0):
-        """NOTIFY-MODEMSTATE. The mask is one of what is told when it changes; all is in the octet."""
-        lines = DSR | CTS | (DCD if self.carrier else 0) | (RI if ringing else 0)
-        self.told = lines
-        if self.com_port and (not deltas or self.modem_mask & (deltas | lines)):
-            self.send_sub(NOTIFY_MODEM + 100, bytes([lines | deltas]))
+        """NOTIFY-MODEMSTATE: the state and what has changed, as far as the mask has it, if that is anything."""
+        lines = DSR | CTS | (DCD if self.carrier else 0) | (RI if ringing else 0) | deltas
+        if self.com_port and lines & self.modem_mask:
+            self.send_sub(NOTIFY_MODEM + 100, bytes([lines & self.modem_mask]))
 
     def set_carrier(self, on):
         if on != self.carrier:

@@ -151,13 +151,13 @@ def ser2net(terminal_server, folder):
 
 
 def test_ser2net(office, terminal_server, ser2net, start, phone, pns_at, user_at, folder):
-    """An independent RFC 2217 server: negotiation, and all octets of a user's session through it."""
+    """An independent RFC 2217 server: negotiation, and all octets of a user's session through it. Its port is a pty,
+    which has no carrier to tell of, so text decides."""
     m = phone.modem(ports.Pty(folder / "tty1"), number="5550100")
     ser2net(folder / "tty1")
     pns = pns_at(office[1], HOME1, auth="mschapv2")
-    pacd = start(office[0], **lines.settings(port_line()))
+    pacd = start(office[0], **lines.settings(port_line(control="text")))
     lines.wait_state(pacd, "idle")
-    assert lines.shown(pacd, "p1")["control"] in ("rfc2217", "text")
     user = user_at(office[3], auth="mschapv2")
     call = phone.call(m, calling="5551234", user=user.argv)
     user.wait_up()
@@ -222,14 +222,14 @@ def test_raw_in_from_a_stranger(office, terminal_server, start, pns_at):
 
 
 def test_raw_out(office, terminal_server, start, pns_at, user_at):
-    """Dialling connects; who is not there is no carrier."""
+    """Dialling connects; a port that refuses is busy, or no carrier."""
     line = lines.group(name="r1", type="tcp", mode="raw", address=f"{TS}:7200", speed=64000)
     pacd = start(office[0], **lines.settings(line, dialplan=[ANY]))
     lines.wait_state(pacd, "idle")
     pns = pns_at(office[1])
     conn = pns.connect("192.0.2.1")
     pns.tell(f"ocrq {conn} call=1 number=1")
-    assert pns.received("OCRP", peer_call_id=1).result in (3, 6)
+    assert pns.received("OCRP", peer_call_id=1).result in (3, 4)
     lines.all_free(pacd)
     user = user_at(terminal_server, options=("passive",))
     argv = [*user.argv, "pty", "nc -l 192.0.4.2 7200"]

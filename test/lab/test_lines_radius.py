@@ -52,7 +52,7 @@ def tunnels(office, net, radius_host, radius_server, freeradius):
     radius_host.ip("link", "del", dev)
 
 
-def settings(folder, freeradius, acct="tunnel_accounting = true;", **more):
+def settings(folder, freeradius, acct="tunnel = true;", **more):
     found = radius.settings(folder, freeradius, acct=acct, precheck='"lines"')
     return {**found, **lines.settings(lines.tty_lines(folder, 1), routes=(), **more)}
 

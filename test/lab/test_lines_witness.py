@@ -13,7 +13,7 @@ from test_witness import Witness, capture
 pytest_plugins = ("lines_fixtures",)
 
 PAC = "192.0.2.1"
-SIZES = {1: 156, 2: 156, 4: 16, 5: 16, 6: 20, 8: 32, 9: 220, 11: 28, 13: 148, 14: 40}
+SIZES = {1: 156, 2: 156, 3: 16, 4: 16, 5: 16, 6: 20, 8: 32, 9: 220, 11: 28, 13: 148, 14: 40}
 
 
 @pytest.fixture

@@ -218,6 +218,7 @@ START_TEST(numbers)
 	ck_assert_str_eq(out, "0");
 	ck_assert_int_eq(conf_dialplan_number(&all, "003", out), -EINVAL); /* nothing is left */
 	ck_assert_int_eq(conf_dialplan_number(&all, "00", out), -EINVAL);
+	ck_assert_int_eq(conf_dialplan_number(&both, "0", out), -EINVAL); /* less than there is to take off */
 	ck_assert_int_eq(conf_dialplan_number(&plain, "", out), -EINVAL);
 	/* no second command, no pulse of the modem's own */
 	ck_assert_int_eq(conf_dialplan_number(&plain, "5;H", out), -EINVAL);

@@ -303,6 +303,7 @@ static const struct text doubtful[] = {
 	  "f:3: dialplan[0].strip: does nothing for a local pppd\n" },
 	{ PLAN("match = \"*\"; group = \"default\"; from = [ \"0.0.0.0/0\" ];"),
 	  "f:3: dialplan[0].from: lets anybody dial on your lines\n" },
+	{ LINES "lines = ( { name = \"a%\"; type = \"tcp\"; count = 2; address = \"192.0.2.9:65534\"; } );", "" },
 	/* a hunt group may be behind one port, and one port on two addresses is two */
 	{ LINES "lines = ( { name = \"a\"; type = \"tcp\"; address = \"192.0.2.9:1\"; }, { name = \"b\"; type = "
 	  "\"tcp\";"

@@ -45,6 +45,7 @@ START_TEST(establishes)
 	tcp_expect(p, MSG_STOP_CCRP);
 	tcp_end(p);
 	expect_closed(id, CTRL_CLOSE_PEER_STOP);
+	ck_assert(seen.was_up && (!conn_find(conns, id) || !conn_is_established(conn_find(conns, id))));
 	ck_assert_uint_eq(seen.clears, 1);
 	all_gone();
 	ck_assert_uint_eq(seen.closed, 1);
@@ -147,6 +148,7 @@ START_TEST(refused)
 		pns_reply(p, MSG_VERSION, result);
 		tcp_end(p);
 		expect_closed(id, CTRL_CLOSE_REFUSED);
+		ck_assert(!seen.was_up);
 		snprintf(text, sizeof text, "reason=refused result=%u error=0", result);
 		ck_assert_msg(is_logged(text), "%s", logged);
 	}
@@ -170,7 +172,7 @@ START_TEST(version)
 	pns_send(p, &reply);
 	tcp_end(p);
 	expect_closed(id, CTRL_CLOSE_VERSION);
-	ck_assert_uint_eq(seen.established, 0);
+	ck_assert(!seen.established && !seen.was_up);
 	all_gone();
 	/* TIM-04: and not for ever. */
 	id = open_from(LOW);
@@ -254,6 +256,7 @@ START_TEST(idle)
 	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
 	pns_send(p, &reply);
 	expect_closed(id, CTRL_CLOSE_STOPPED);
+	ck_assert(seen.was_up);
 	ck_assert_msg(is_logged("connection-down conn=1 peer=127.0.0.2:") && is_logged(" reason=idle "), "%s", logged);
 	tcp_end(p);
 	all_gone();
@@ -410,6 +413,8 @@ START_TEST(sent_too_early)
 	p = pns_accept();
 	tcp_expect(p, MSG_SCCRQ);
 	conn_suspect(conn_find(conns, id));
+	ck_assert_uint_eq(view(id).id, 0); /* at once, though its memory goes later */
+	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
 	expect_closed(id, CTRL_CLOSE_REPLY_TIMEOUT);
 	tcp_end(p);
 	all_gone();

@@ -408,13 +408,40 @@ START_TEST(control_folder_of_others)
 }
 END_TEST
 
+/* One that is missing may be plugged in later; one that is something else, or that others could turn, is an error. */
+START_TEST(devices)
+{
+	char more[640];
+
+	write_file("file", 0600, "x");
+	ck_assert_int_eq(mkdir(in_dir("open"), 0700), 0);
+	ck_assert_int_eq(chmod(in_dir("open"), 0777), 0);
+	ck_assert_int_eq(symlink("/dev/null", in_dir("open/modem")), 0);
+	ck_assert_int_eq(load("nobody", "control", "true",
+			      "lines = ( { name = \"p%\"; type = \"ppp\"; group = \"v\"; count = 9; }, "
+			      "{ name = \"m%\"; type = \"tty\"; device = \"/dev/pacd-none%\"; count = 2; "
+			      "use = \"out\"; } );"), 0);
+	ck_assert_uint_eq(files.conf->warnings.n, 1);
+	ck_assert_ptr_nonnull(strstr(files.conf->warnings.list[0], "pacd.conf: lines[1].device: /dev/pacd-none1: No "
+				     "such file or directory (and others of these lines); it is tried again "
+				     "and again"));
+	snprintf(more, sizeof more, "lines = ( { name = \"a\"; type = \"tty\"; device = \"%s\"; }, "
+		 "{ name = \"b\"; type = \"tty\"; device = \"%s\"; } );", in_dir("file"), in_dir("open/modem"));
+	ck_assert_int_eq(load("nobody", "control", "true", more), -1);
+	expect_errors(2);
+	expect_error("lines[0].device: ", "file is no serial device; name a character device\n");
+	expect_error("lines[1].device: others than root may put another device in the place of ",
+		     "open/modem: chown root and chmod go-w its folder\n");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	const TTest *const tests[] = { good, no_configuration, fifo, too_long, users_that_others_can_read,
 				       users_of_a_group, everything_wrong_at_once, main_must_not_be_root,
 				       unchecked_pppd, versions, machine, machine_without_programs,
 				       programs_are_compared, unchecked_is_never_the_same, control_folder_of_others,
-				       change_script, NULL };
+				       change_script, devices, NULL };
 	Suite *s = suite_create("priv_files");
 	TCase *tc = tcase_create("files");
 

@@ -60,7 +60,7 @@ static int answer(const char *host, struct addrinfo **list)
 	}
 	*list = info(AF_INET, !strcmp(host, "zero.example") ? 0 : 0x0a000000 + (uint32_t)strlen(host), NULL);
 	if (!strcmp(host, "many.example"))
-		*list = info(AF_INET6, 0x09090909, info(AF_INET, 0x0a0a0a0a, *list));
+		*list = info(AF_INET6, 0x09090909, info(AF_INET, 0, info(AF_INET, 0x0a0a0a0a, *list)));
 	return 0;
 }
 
@@ -183,7 +183,7 @@ START_TEST(answers)
 	char longest[254] = "";
 
 	expect("pns.example", 0x0a00000b, "");
-	expect("many.example", 0x0a0a0a0a, ""); /* the first that is IPv4 */
+	expect("many.example", 0x0a0a0a0a, ""); /* the first that is IPv4 and one at all */
 	expect("none.example", 0, gai_strerror(EAI_NONAME));
 	expect("broken.example", 0, strerror(ENETDOWN));
 	expect("zero.example", 0, "it has no IPv4 address that can be used");
