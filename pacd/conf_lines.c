@@ -109,7 +109,7 @@ static const struct conf_key line_keys[] = {
 	LINE_KEY("called", ascii, called, .max = MSG_TEXT, FOR_REAL),
 	LINE_KEY("speed", uint, speed, .min = 300, .max = 2000000000, FOR_REAL),
 	LINE_KEY("pace", flag, pace, FOR_REAL),
-	LINE_KEY("window", uint, window, .min = 1, .max = 1024, FOR_REAL),
+	LINE_KEY("window", uint, window, .min = 1, .max = 128, FOR_REAL),
 	LINE_KEY("strict_window", word, flow_control, .arg = window_words, FOR_REAL),
 	LINE_KEY("dial_timeout", seconds, dial_ms, .min = 100, .max = 600000, FOR_REAL),
 	LINE_KEY("retry", seconds, retry_ms, .min = 100, .max = DAY_MS, FOR_REAL),

@@ -102,7 +102,7 @@ static bool set_session_timeout(struct session *s, uint32_t seconds)
 static void set_idle_timeout(struct session *s, uint32_t seconds)
 {
 	s->idle_timeout = seconds;
-	if (!s->up)
+	if (!s->up && !(s->real && s->connected))
 		return;
 	s->idle_since = mono_now();
 	session_set_deadline(s, SESSION_DL_IDLE, seconds ? session_user_idle_look(s) : MONO_NEVER);

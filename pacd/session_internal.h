@@ -8,6 +8,7 @@
 #include "pacd/net/callid.h"
 #include "pacd/session.h"
 
+#define SESSION_NAMES 32 /* names of PNSs whose addresses are kept for a moment */
 #define SESSION_LINE_MAX_S 660 /* no real line takes longer to be dialled or answered: see dial_timeout */
 
 /* One timer per session, set to the earliest of these. */
@@ -152,7 +153,9 @@ struct sessions {
 	struct callid_pool callids;
 	struct list rings; /* of session_ring.c, as the next two */
 	unsigned nrings, turn;
-	struct hash failing; /* of session_pns.c */
+	struct hash failing; /* of session_pns.c, as the next two */
+	struct session_name { char host[RADIUS_TEXT]; uint32_t addr; struct mono until; } names[SESSION_NAMES];
+	unsigned next_name;
 	struct list owed;    /* of session_offer.c */
 	struct ev_timer owed_timer;
 	uint16_t serial;     /* of the next Incoming-Call-Request; random start (CALL-05) */
@@ -243,17 +246,20 @@ void session_ring_clear(struct sessions *set);
 struct ring;
 /* Its session's id; 0 without memory, or when the offer has ended at once. */
 uint64_t session_offer(struct ring *r, struct conn *c);
-/* No ICRP in time: CDN; the answer is owed all the same (TIM-05). */
-void session_offer_withdraw(struct session *s);
+/* CDN.  late: no ICRP came in time, and it is owed all the same (TIM-05). */
+void session_offer_withdraw(struct session *s, bool late);
 void session_offer_icrp(struct sessions *set, struct conn *c, const struct msg_icrp *m);
 void session_offer_send_icrq(struct session *s, struct conn *c);
 void session_offer_send_iccn(struct session *s, struct conn *c, uint32_t speed);
 void session_offer_clear(struct sessions *set);
 
 /* session_pns.c: PNSs that could not be reached are left alone for a while (CC-15) */
-bool session_pns_rests(struct sessions *set, uint32_t addr);
-void session_pns_failed(struct sessions *set, uint32_t addr);
-void session_pns_reached(struct sessions *set, uint32_t addr);
+/* A name's address that was looked up within the last half minute; 0: not known. */
+uint32_t session_pns_address(const struct sessions *set, const char *host);
+void session_pns_resolved(struct sessions *set, const char *host, uint32_t addr);
+bool session_pns_rests(struct sessions *set, struct endpoint peer);
+void session_pns_failed(struct sessions *set, struct endpoint peer);
+void session_pns_reached(struct sessions *set, struct endpoint peer);
 void session_pns_clear(struct sessions *set);
 
 /* session_login.c: who is it, and what may it have */

@@ -45,7 +45,10 @@ static void owed_arm(struct sessions *set)
 	ev_timer_again(set->rooms.loop, &set->owed_timer);
 }
 
-/* The PNS has not said a word about an offer for as long as the RFC waits: the connection itself is suspect. */
+/*
+ * The PNS has not said a word about an offer for as long as the RFC waits: the connection itself is suspect.  One that
+ * bears calls has shown since that it works, and their users shall not pay for one answer; echoes look after it.
+ */
 static void on_overdue(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct sessions *set = w->data;
@@ -57,7 +60,7 @@ static void on_overdue(struct ev_loop *loop, struct ev_timer *w, int revents)
 		struct conn *c = conn_find(set->rooms.conns, o->conn);
 
 		owed_free(o);
-		if (c)
+		if (c && !conn_ncalls(c))
 			conn_suspect(c);
 	}
 	owed_arm(set);
@@ -174,16 +177,17 @@ uint64_t session_offer(struct ring *r, struct conn *c)
 	return session_find(set, id) ? id : 0;
 }
 
-void session_offer_withdraw(struct session *s)
+void session_offer_withdraw(struct session *s, bool late)
 {
 	static const struct call_event withdraw = { .type = CALL_EV_WITHDRAW };
 	char peer[ENDPOINT_TEXT];
 	unsigned suppressed;
 
-	if (s->call.state == CALL_WAIT_REPLY) {
+	if (s->call.state == CALL_WAIT_REPLY)
+		session_ending(s, LINE_NO_PNS, RADIUS_CAUSE_LOST_SERVICE);
+	if (s->call.state == CALL_WAIT_REPLY && late) {
 		owe(s);
 		stats_add(STATS_CALLS_WITHDRAWN);
-		session_ending(s, LINE_NO_PNS, RADIUS_CAUSE_LOST_SERVICE);
 		session_acct_link(s, RADIUS_ACCT_LINK_REJECT);
 		if (log_allow(&s->set->limit_refused, mono_now(), &suppressed))
 			log_warn("call-withdrawn", SESSION_LOG " line=%s hint=\"no answer in pns.offer_timeout\" suppressed=%u",

@@ -30,13 +30,33 @@ static bool group_is_ppp(const struct conf *c, const char *group)
 	return false;
 }
 
+/*
+ * The digits of the request's number (MSG-16), which is what the dial plan, a RADIUS server and the modem all get: a pause
+ * or a "+" in front would lead past a pattern, and means nothing to an exchange.  False: there is something in it that no
+ * telephone has.
+ */
+static bool number_read(const struct msg_ocrq *m, char digits[MSG_TEXT + 1])
+{
+	bool ok = true;
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->number_len && m->number[i]; i++) { /* judged: at most MSG_TEXT */
+		if (strchr("0123456789*#", m->number[i]))
+			digits[n++] = m->number[i];
+		else if (!strchr(",wW+", m->number[i]))
+			ok = false;
+	}
+	digits[n] = '\0';
+	return ok;
+}
+
 int session_real_choose(struct session *s)
 {
 	const struct conf_dialplan *d;
 	struct session_real *real;
-	char number[MSG_TEXT + 1] = "";
+	char number[MSG_TEXT + 1];
+	bool ok = number_read(&s->ocrq, number);
 
-	memcpy(number, s->ocrq.number, s->ocrq.number_len); /* judged: at most MSG_TEXT (MSG-16) */
 	d = number[0] && s->set->rooms.real_ops ? conf_dialplan_find(s->conf, number, s->peer.addr) : NULL;
 	if (!d || !d->group || group_is_ppp(s->conf, d->group))
 		return 0;
@@ -47,9 +67,10 @@ int session_real_choose(struct session *s)
 	s->line_ops = s->set->rooms.real_ops;
 	s->lines = s->set->rooms.real_lines;
 	strncpy(real->group, d->group, sizeof real->group - 1);
-	if (conf_dialplan_number(d, number, real->number) < 0)
+	if (!ok || conf_dialplan_number(d, number, real->number) < 0)
 		return -EINVAL;
 	strcpy(real->called, real->number);
+	strcpy(s->radius.called, number);
 	s->radius.port_type = (uint8_t)radius_port_type(s->ocrq.bearer, s->ocrq.framing);
 	return 0;
 }

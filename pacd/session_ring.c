@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MULTICAST 0xe0000000u /* and what lies above is no host either */
 #define RING_TEXT LOG_QUOTED(MSG_TEXT)
 #define RING_LOG_ARGS(r, called_text, calling_text)                                          \
 	(r)->name, log_quote(calling_text, sizeof calling_text, (r)->calling, strlen((r)->calling)), \
@@ -78,6 +79,15 @@ static void ring_free(struct ring *r)
 	free(r);
 }
 
+/* What is out is called back: the PNS must not wait for a call that nobody will give it. */
+static void withdraw(struct ring *r)
+{
+	struct session *s = session_find(r->set, r->session);
+
+	if (s)
+		session_offer_withdraw(s, false);
+}
+
 /* The caller goes on hearing the ringing tone. */
 static void refuse(struct ring *r, const char *why)
 {
@@ -85,6 +95,7 @@ static void refuse(struct ring *r, const char *why)
 	struct sessions *set = r->set;
 	unsigned suppressed = 0;
 
+	withdraw(r);
 	stats_add(STATS_RINGS_REFUSED);
 	if (log_allow(&set->limit_refused, mono_now(), &suppressed))
 		log_warn("ring-refused", RING_LOG " reason=%s suppressed=%u", RING_LOG_ARGS(r, called, calling), why,
@@ -97,17 +108,23 @@ static void refuse(struct ring *r, const char *why)
 
 static void log_skip(const struct ring *r, const char *why)
 {
-	char pns[ADDR_TEXT];
+	char pns[ADDR_TEXT], name[LOG_QUOTED(RADIUS_TEXT)];
 	unsigned suppressed = 0;
 
 	if (log_allow(&r->set->limit_refused, mono_now(), &suppressed))
-		log_info("pns-passed-over", "line=%s pns=%s%s%s reason=\"%s\" suppressed=%u", r->name,
-			 addr_text(r->now->addr, pns), r->now->host[0] ? " name=" : "", r->now->host, why, suppressed);
+		log_info("pns-passed-over", "line=%s pns=%s name=%s reason=\"%s\" suppressed=%u", r->name,
+			 addr_text(r->now->addr, pns), log_quote(name, sizeof name, r->now->host, strlen(r->now->host)),
+			 why, suppressed);
+}
+
+static struct endpoint pns_of(const struct ring_candidate *c)
+{
+	return (struct endpoint){ c->addr, c->port };
 }
 
 static bool offer(struct ring *r, struct conn *c)
 {
-	session_pns_reached(r->set, r->now->addr);
+	session_pns_reached(r->set, pns_of(r->now));
 	r->conn = 0;
 	channel_hold(r, false);
 	r->session = session_offer(r, c);
@@ -119,10 +136,11 @@ static bool offer(struct ring *r, struct conn *c)
 static bool open_connection(struct ring *r)
 {
 	const struct radius_tunnel_set *t = r->now->set;
-	struct conn_open o = { .peer = { r->now->addr, r->now->port }, .local_addr = r->now->source,
-			       .host = t && t->client_auth[0] ? t->client_auth : NULL };
+	struct conn_open o = { .peer = pns_of(r->now), .local_addr = r->now->source,
+			       .host = t && t->client_auth[0] ? t->client_auth : NULL,
+			       .yields = conf_pns_known(r->conf, r->now->addr) };
 
-	if (session_pns_rests(r->set, o.peer.addr)) {
+	if (session_pns_rests(r->set, o.peer)) {
 		log_skip(r, "it could not be reached a moment ago");
 		return false;
 	}
@@ -136,7 +154,7 @@ static bool open_connection(struct ring *r)
 static bool try_address(struct ring *r)
 {
 	struct sessions *set = r->set;
-	struct conn *c = conns_find_peer(set->rooms.conns, r->now->addr, r->now->source,
+	struct conn *c = conns_find_peer(set->rooms.conns, pns_of(r->now), r->now->source,
 					 conf_pns_known(r->conf, r->now->addr));
 
 	if (!c)
@@ -154,7 +172,9 @@ static void on_resolved(void *ctx, uint64_t id, uint32_t addr, const char *why)
 	(void)id;
 	r->resolving = 0;
 	r->now->addr = addr;
-	if (!addr)
+	if (addr)
+		session_pns_resolved(r->set, r->now->host, addr);
+	else
 		log_skip(r, why);
 	if (!addr || !try_address(r))
 		look_again(r);
@@ -165,6 +185,8 @@ static bool try_candidate(struct ring *r)
 	struct mono until = mono_add_ms(mono_now(), r->conf->real.pns.offer_ms);
 
 	r->offer_until = mono_earlier(until, r->ring_until);
+	if (!r->now->addr)
+		r->now->addr = session_pns_address(r->set, r->now->host);
 	if (r->now->addr)
 		return try_address(r);
 	if (r->set->rooms.resolver)
@@ -176,9 +198,9 @@ static bool try_candidate(struct ring *r)
 
 static void try_next(struct ring *r)
 {
-	r->again = false;
-	r->conn = 0;
 	while (r->at < r->n) {
+		r->again = false; /* also where the last one has ended at once */
+		r->conn = 0;
 		r->now = &r->list[r->at++];
 		if (try_candidate(r)) {
 			timer_arm(r);
@@ -199,7 +221,7 @@ static void on_offer_late(struct ring *r)
 	if (!s)
 		log_skip(r, "pns.offer_timeout");
 	else
-		session_offer_withdraw(s); /* its end asks for the next one */
+		session_offer_withdraw(s, true); /* its end asks for the next one */
 	r->again = true;
 }
 
@@ -232,8 +254,12 @@ static struct ring_candidate *add(struct ring *r)
 /* RAD-40: PPTP over IPv4 to an endpoint that is named; RAD-42: our own end, where it is named, is an address. */
 static bool usable(const struct radius_tunnel_set *t, uint32_t *source)
 {
+	uint32_t server = 0;
+
 	*source = 0;
 	if (t->type != 1 || t->medium != 1 || !t->server_endpoint[0])
+		return false;
+	if (addr_parse(t->server_endpoint, &server) == 0 && (!server || server >= MULTICAST))
 		return false;
 	return !t->client_endpoint[0] || addr_parse(t->client_endpoint, source) == 0;
 }
@@ -502,7 +528,8 @@ static bool waits_for(const struct ring *r, const struct conn *c)
 {
 	return r->now && !r->session && !r->resolving && !r->again && !r->refuse &&
 	       r->now->addr == conn_peer(c).addr &&
-	       (!r->now->source || r->now->source == conn_local(c).addr);
+	       (!r->now->source || r->now->source == conn_local(c).addr) &&
+	       (conn_is_originator(c) ? r->now->port == conn_peer(c).port : conf_pns_known(r->conf, r->now->addr));
 }
 
 void session_ring_conn_up(struct sessions *set, struct conn *c)
@@ -510,9 +537,7 @@ void session_ring_conn_up(struct sessions *set, struct conn *c)
 	list_each(at, &set->rings) {
 		struct ring *r = list_entry(at, struct ring, link);
 
-		if (!waits_for(r, c) || !(conn_is_originator(c) || conf_pns_known(r->conf, conn_peer(c).addr) || !r->conn))
-			continue;
-		if (!offer(r, c))
+		if (waits_for(r, c) && !offer(r, c))
 			look_again(r);
 	}
 }
@@ -524,7 +549,7 @@ void session_ring_conn_down(struct sessions *set, struct conn *c, enum ctrl_clos
 		      why != CTRL_CLOSE_STOPPED;
 
 	if (failed)
-		session_pns_failed(set, conn_peer(c).addr);
+		session_pns_failed(set, conn_peer(c));
 	list_each(at, &set->rings) {
 		struct ring *r = list_entry(at, struct ring, link);
 

@@ -43,6 +43,6 @@ struct ring {
 	struct ev_timer timer;
 };
 
-#define RING_LOG "ring line=%s calling=%s called=%s"
+#define RING_LOG "line=%s calling=%s called=%s"
 
 #endif

@@ -23,6 +23,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* With the deltas: there are servers that tell of nothing where none of the bits in the mask is set. */
+#define MODEM_MASK                                                                                        \
+	(RFC2217_MODEM_CARRIER | RFC2217_MODEM_RING | RFC2217_MODEM_RING_TRAILING | RFC2217_MODEM_CARRIER_DELTA)
+
 enum { CONNECT_MS = 10000, ANSWER_MS = 10000 };
 /* All that was injected into a relay, and half a pair of IACs. */
 enum { OUT_MAX = RELAY_INJECT + 1 };
@@ -194,7 +198,7 @@ static void settings_send(struct port_rfc2217 *p)
 
 	n += rfc2217_put_8n1(out + n);
 	n += rfc2217_put_flow(out + n, p->flow == CONF_FLOW_RTSCTS ? RFC2217_FLOW_HARDWARE : RFC2217_FLOW_NONE);
-	n += rfc2217_put_masks(out + n, RFC2217_MODEM_CARRIER | RFC2217_MODEM_RING | RFC2217_MODEM_RING_TRAILING,
+	n += rfc2217_put_masks(out + n, MODEM_MASK,
 			       RFC2217_LINE_OVERRUN | RFC2217_LINE_PARITY | RFC2217_LINE_FRAMING);
 	telnet_send(p, out, n);
 	dtr_send(p);

@@ -46,6 +46,11 @@ struct conn_open {
 	struct endpoint peer;
 	uint32_t local_addr; /* to connect from, host order; 0: any */
 	const char *host;    /* Host Name of the SCCRQ; NULL: as settings.self has it */
+	/*
+	 * The peer is known as a PNS, so that a connection of its own may take this one's place (section 3.1.3).  Else what
+	 * comes from its address meanwhile may be anybody's, and is a connection of its own.
+	 */
+	bool yields;
 };
 
 struct conn_view {
@@ -80,17 +85,17 @@ void conns_each(struct conns *s, void (*each)(void *arg, const struct conn_view 
 /*
  * Opens a connection: its id; established() or closed() follows, never from within.  0: errno says why (EADDRNOTAVAIL:
  * not an address of ours; EMFILE ...; ESHUTDOWN: draining).  The limits hold for what peers open, not for it, but
- * conns_count() has it.  A peer's SCCRQ meanwhile is a collision (section 3.1.3): when it wins, or comes before TCP of
- * ours is open, ours is closed() with CTRL_CLOSE_COLLISION, and established() of theirs follows.
+ * conns_count() has it.  With `yields` a peer's SCCRQ meanwhile is a collision (section 3.1.3): when it wins, or comes before
+ * TCP of ours is open, ours is closed() with CTRL_CLOSE_COLLISION, and established() of theirs follows.
  * CTRL_CLOSE_UNREACHABLE: TCP could not be opened.
  */
 uint64_t conns_open(struct conns *s, const struct conn_open *o);
 /*
- * The connection with that address that may bear an incoming call, an established one before one that is still being
- * opened; NULL.  local_addr: its own end, 0: any.  theirs: also one that the peer has opened without a collision
- * that it won.  Constant work, but for the peer's own connections.
+ * The connection to that PNS that may bear an incoming call, an established one before one that is still being opened;
+ * NULL.  local_addr: its own end, 0: any.  theirs: also one that the peer has opened, from whatever port.  Constant
+ * work, but for the peer's own connections.
  */
-struct conn *conns_find_peer(struct conns *s, uint32_t addr, uint32_t local_addr, bool theirs);
+struct conn *conns_find_peer(struct conns *s, struct endpoint peer, uint32_t local_addr, bool theirs);
 /* In closed(): whether it had been. */
 bool conn_is_established(const struct conn *c);
 bool conn_is_originator(const struct conn *c);

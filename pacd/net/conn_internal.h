@@ -31,12 +31,12 @@ struct conn {
 	size_t lingered;
 	bool pending;   /* counted in set->npending */
 	bool established; /* counted in set->nestablished */
+	bool yields;    /* as struct conn_open has it */
 	bool opening;   /* ours, and TCP is not open (yet) */
 	int open_error; /* why TCP could not be opened: an errno */
 	int64_t idle_ms; /* ours: without calls this long it is stopped */
 	struct mono idle_since; /* while it is established and has none */
 	bool idle;      /* stopped for that */
-	bool for_ours;  /* the peer's, and it won a collision with one that we were opening */
 	bool closing;   /* no more events for the state machine */
 	bool eof;       /* the peer's FIN was seen: nothing to read any more */
 	bool reset;     /* the socket has failed: nothing to flush */

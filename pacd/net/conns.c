@@ -236,12 +236,15 @@ static bool is_opened_by_us(const struct conn *c)
 	return c->ctrl.originator && (c->ctrl.state == CTRL_IDLE || c->ctrl.state == CTRL_WAIT_CTL_REPLY);
 }
 
-struct conn *conns_find_peer(struct conns *s, uint32_t addr, uint32_t local_addr, bool theirs)
+struct conn *conns_find_peer(struct conns *s, struct endpoint peer, uint32_t local_addr, bool theirs)
 {
 	struct conn *opening = NULL;
 
-	for (struct conn *c = peer_first(s, addr); c; c = peer_next(c)) {
-		if ((local_addr && c->local.addr != local_addr) || !(c->ctrl.originator || c->for_ours || theirs))
+	for (struct conn *c = peer_first(s, peer.addr); c; c = peer_next(c)) {
+		/* Of one that the peer opened the port says nothing. */
+		bool wanted = c->ctrl.originator ? c->peer.port == peer.port : theirs;
+
+		if (!wanted || (local_addr && c->local.addr != local_addr))
 			continue;
 		if (c->ctrl.state == CTRL_ESTABLISHED)
 			return c;
@@ -277,11 +280,14 @@ static bool peer_has_another(struct conns *s, uint32_t addr)
 	return false;
 }
 
-/* Those of ours to this peer that have no answer yet; `requested`: only with an SCCRQ out (COL-01). */
+/*
+ * Those of ours to this peer that have no answer yet, and would give way; `requested`: only with an SCCRQ out (COL-01).
+ * Others are not in a collision, whatever comes from that address: behind one address there may be many (CC-08).
+ */
 static struct conn *first_opened(struct conns *s, uint32_t addr, bool requested, uint64_t end)
 {
 	for (struct conn *c = peer_first(s, addr); c; c = peer_next(c))
-		if (is_opened_by_us(c) && (!requested || c->ctrl.state == CTRL_WAIT_CTL_REPLY) && c->id < end)
+		if (c->yields && is_opened_by_us(c) && (!requested || c->ctrl.state == CTRL_WAIT_CTL_REPLY) && c->id < end)
 			return c;
 	return NULL;
 }
@@ -311,7 +317,6 @@ static enum ctrl_admit admit_beside_ours(struct conn *c)
 		return CTRL_ADMIT_COLLISION;
 	/* Lost; or TCP of ours is not open, and no SCCRQ of ours is there to collide with. */
 	give_up_opened(s, addr);
-	c->for_ours = true;
 	return CTRL_ADMIT;
 }
 

@@ -97,6 +97,7 @@ uint64_t conns_open(struct conns *s, const struct conn_open *o)
 		msg_text_set(self.host, MSG_TEXT, o->host);
 	ctrl_init(&c->ctrl, true, &s->settings.timers, &self, c->since);
 	c->idle_ms = s->settings.idle_ms;
+	c->yields = o->yields;
 	tcp_open(c);
 	conn_start(c);
 	return c->id;

@@ -238,6 +238,8 @@ static size_t frame_copy(struct raw_call *c, const uint8_t *frame, size_t len)
 {
 	uint32_t accm = atomic_load_explicit(&c->send_accm, memory_order_relaxed);
 
+	if (hdlc_is_lcp(frame, len))
+		accm = UINT32_MAX;
 	if (!c->conf.sync)
 		return hdlc_encode(queue_room(&c->queue, HDLC_ENCODED_MAX(len)), frame, len, accm);
 	memcpy(queue_room(&c->queue, len), frame, len);

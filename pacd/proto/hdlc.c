@@ -140,6 +140,13 @@ size_t hdlc_encode(uint8_t *out, const uint8_t *frame, size_t len, uint32_t accm
 	return (size_t)(o - out);
 }
 
+bool hdlc_is_lcp(const uint8_t *frame, size_t len)
+{
+	static const uint8_t head[] = { 0xFF, 0x03, 0xC0, 0x21 }; /* neither field is ever compressed here */
+
+	return len > sizeof head && !memcmp(frame, head, sizeof head) && frame[4] >= 1 && frame[4] <= 7;
+}
+
 void hdlc_rx_init(struct hdlc_rx *h, uint32_t accm)
 {
 	memset(h, 0, sizeof *h);

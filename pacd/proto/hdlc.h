@@ -22,6 +22,12 @@ uint16_t hdlc_fcs(uint16_t fcs, const uint8_t *data, size_t len);
  */
 size_t hdlc_encode(uint8_t *out, const uint8_t *frame, size_t len, uint32_t accm);
 
+/*
+ * LCP's own packets (codes 1 to 7) are sent as if nothing had been agreed (RFC 1661 section 5): the map that the peer wants
+ * holds once it has the answer, and a Set-Link-Info may come before that.  The one thing that is read of PPP.
+ */
+bool hdlc_is_lcp(const uint8_t *frame, size_t len);
+
 enum hdlc_fault {
 	HDLC_FAULT_FCS,
 	HDLC_FAULT_RUNT,  /* fewer than 4 octets, FCS included; nothing between two flags is no fault */

@@ -119,7 +119,7 @@ static const struct text bad[] = {
 	  "f:2: lines[0].count: must be a whole number from 1 to 4096\n"
 	  "f:2: lines[0].first: must be a whole number from 0 to 65535\n"
 	  "f:2: lines[0].speed: must be a whole number from 300 to 2000000000\n"
-	  "f:2: lines[0].window: must be a whole number from 1 to 1024\n" },
+	  "f:2: lines[0].window: must be a whole number from 1 to 128\n" },
 	{ TTY("dial_timeout = 0; retry = 0; caller_id_wait = 31; check = -1;"),
 	  "f:2: lines[0].dial_timeout: must be a number of seconds from 0.1 to 600\n"
 	  "f:2: lines[0].retry: must be a number of seconds from 0.1 to 86400\n"

@@ -12,15 +12,23 @@ static uint64_t id_of_theirs(void)
 	return ours + 1;
 }
 
-/* COL-01: our SCCRQ is out and unanswered, and one comes in. */
-static void collide(uint32_t local)
+/* Our SCCRQ is out and unanswered, and one comes in. */
+static void meet(uint32_t local, bool yields)
 {
-	ours = open_from(local);
+	const struct conn_open o = { .peer = pns_at, .local_addr = local, .yields = yields };
+
+	ours = conns_open(conns, &o);
 	on_ours = pns_accept();
 	tcp_expect(on_ours, MSG_SCCRQ);
 	on_theirs = pns_connect(PNS, local);
 	ck_assert(is_in(id_of_theirs(), "idle"));
 	pns_sccrq(on_theirs);
+}
+
+/* COL-01 */
+static void collide(uint32_t local)
+{
+	meet(local, true);
 }
 
 /* COL-02, COL-03: ours is closed without a word, theirs answered. */
@@ -36,8 +44,8 @@ START_TEST(lost)
 	ck_assert_uint_eq(seen.established + seen.closed, 2);
 	ck_assert_uint_eq(seen.clears, 0);
 	ck_assert_msg(is_logged("connection-down conn=1 peer=127.0.0.2:") && is_logged("reason=collision"), "%s", logged);
-	/* The pair has one connection, and that is the one. */
-	ck_assert_ptr_eq(conns_find_peer(conns, PNS, 0, false), conn_find(conns, id_of_theirs()));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, false));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, 0, true), conn_find(conns, id_of_theirs()));
 	pns_reply(on_ours, MSG_VERSION, SCCRP_OK); /* too late: of no effect */
 	tcp_end(on_ours);
 	pns_lives(on_theirs);
@@ -50,6 +58,23 @@ START_TEST(lost)
 }
 END_TEST
 
+/* CC-08: behind one address there may be many: whoever calls from a PNS's that nobody has configured is not the PNS. */
+START_TEST(stranger)
+{
+	meet(LOW, false);
+	ck_assert_uint_eq(tcp_expect(on_theirs, MSG_SCCRP).sccrp.result, SCCRP_OK);
+	ck_assert(is_in(ours, "wait_ctl_reply"));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, 0, false), conn_find(conns, ours));
+	pns_reply(on_ours, MSG_VERSION, SCCRP_OK);
+	WAIT(conn_is_established(conn_find(conns, ours)));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, 0, false), conn_find(conns, ours));
+	tcp_close(on_theirs);
+	tcp_close(on_ours);
+	WAIT(!conns_count(conns));
+	all_gone();
+}
+END_TEST
+
 /* COL-02, COL-04: nothing is sent on theirs, whatever comes, and we wait for their FIN; ours goes on. */
 START_TEST(won)
 {
@@ -58,7 +83,7 @@ START_TEST(won)
 	collide(HIGH);
 	WAIT(is_in(id_of_theirs(), "lost_collision"));
 	ck_assert(is_in(ours, "wait_ctl_reply"));
-	ck_assert_ptr_eq(conns_find_peer(conns, PNS, 0, true), conn_find(conns, ours));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, 0, true), conn_find(conns, ours));
 	pns_send(on_theirs, &echo);
 	pns_sccrq(on_theirs);
 	pns_send(on_theirs, &stop);
@@ -276,7 +301,8 @@ static Suite *conn_collision_suite(void)
 	Suite *s = suite_create("conn_collision");
 	TCase *tc = tcase_create("both");
 
-	CASE_TCP(s, "collision", lost, won, won_and_never_closed, won_and_stopped, draining, opened_again, no_collision);
+	CASE_TCP(s, "collision", stranger, lost, won, won_and_never_closed, won_and_stopped, draining, opened_again,
+		 no_collision);
 	tcase_add_checked_fixture(tc, setup_tcp, teardown_tcp);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, before_ours_is_open, 0, 2);

@@ -168,7 +168,7 @@ START_TEST(version)
 	tcp_expect(p, MSG_SCCRQ);
 	pns_reply(p, 0x0000, SCCRP_OK);
 	ck_assert_uint_eq(tcp_expect(p, MSG_STOP_CCRQ).stop_ccrq.reason, STOP_PROTOCOL);
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true));
 	pns_send(p, &reply);
 	tcp_end(p);
 	expect_closed(id, CTRL_CLOSE_VERSION);
@@ -196,7 +196,7 @@ START_TEST(no_tcp)
 
 	skip_ms(START_MS - 100);
 	ck_assert(is_in(id, "idle"));
-	ck_assert_ptr_eq(conns_find_peer(conns, PNS, LOW, false), conn_find(conns, id));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, LOW, false), conn_find(conns, id));
 	skip_ms(200);
 	expect_closed(id, CTRL_CLOSE_START_TIMEOUT);
 	ck_assert_msg(is_logged("connection-failed conn=1 peer=127.0.0.2:"), "%s", logged);
@@ -253,7 +253,7 @@ START_TEST(idle)
 	skip_ms(200);
 	ck_assert_uint_eq(tcp_expect(p, MSG_STOP_CCRQ).stop_ccrq.reason, STOP_NONE);
 	ck_assert(is_in(id, "wait_stop_reply"));
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true));
 	pns_send(p, &reply);
 	expect_closed(id, CTRL_CLOSE_STOPPED);
 	ck_assert(seen.was_up);
@@ -414,7 +414,7 @@ START_TEST(sent_too_early)
 	tcp_expect(p, MSG_SCCRQ);
 	conn_suspect(conn_find(conns, id));
 	ck_assert_uint_eq(view(id).id, 0); /* at once, though its memory goes later */
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true));
 	expect_closed(id, CTRL_CLOSE_REPLY_TIMEOUT);
 	tcp_end(p);
 	all_gone();
@@ -502,37 +502,37 @@ START_TEST(found_by_peer)
 	uint64_t first, second;
 	struct pns *p, *theirs;
 
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true));
 	first = open_from(LOW);
 	second = open_from(HIGH);
-	ck_assert_ptr_eq(conns_find_peer(conns, PNS, LOW, false), conn_find(conns, first));
-	ck_assert_ptr_eq(conns_find_peer(conns, PNS, HIGH, false), conn_find(conns, second));
-	ck_assert_ptr_nonnull(conns_find_peer(conns, PNS, 0, false));
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, PNS, true));
-	ck_assert_ptr_null(conns_find_peer(conns, HIGH, 0, true));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, LOW, false), conn_find(conns, first));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, HIGH, false), conn_find(conns, second));
+	ck_assert_ptr_nonnull(conns_find_peer(conns, pns_at, 0, false));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, PNS, true));
+	ck_assert_ptr_null(conns_find_peer(conns, (struct endpoint){ HIGH, pns_at.port }, 0, true));
 	p = pns_accept();
 	for (int i = 0; i < 2; i++) { /* each in turn is the only one that is up */
 		tcp_expect(p, MSG_SCCRQ);
 		pns_reply(p, MSG_VERSION, SCCRP_OK);
 		WAIT(seen.established == (unsigned)i + 1);
-		ck_assert_ptr_eq(conns_find_peer(conns, PNS, 0, false), conn_find(conns, seen.up));
+		ck_assert_ptr_eq(conns_find_peer(conns, pns_at, 0, false), conn_find(conns, seen.up));
 		tcp_close(p);
 		expect_closed(seen.up, CTRL_CLOSE_PEER);
 		if (!i)
 			p = pns_accept();
 	}
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true));
 
 	theirs = pns_connect(PNS, LOW);
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true)); /* it has said nothing yet */
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true)); /* it has said nothing yet */
 	pns_sccrq(theirs);
 	tcp_expect(theirs, MSG_SCCRP);
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, false));
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, HIGH, true));
-	ck_assert_ptr_eq(conns_find_peer(conns, PNS, LOW, true), conn_find(conns, seen.up));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, false));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, HIGH, true));
+	ck_assert_ptr_eq(conns_find_peer(conns, pns_at, LOW, true), conn_find(conns, seen.up));
 	ck_assert(!conn_is_originator(conn_find(conns, seen.up)));
 	conns_stop(conns, STOP_NONE);
-	ck_assert_ptr_null(conns_find_peer(conns, PNS, 0, true));
+	ck_assert_ptr_null(conns_find_peer(conns, pns_at, 0, true));
 	tcp_close(theirs);
 	WAIT(!conns_count(conns));
 	all_gone();

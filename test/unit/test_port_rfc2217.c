@@ -23,7 +23,7 @@ START_TEST(settings)
 	conf.flow = CONF_FLOW_NONE;
 	connects();
 	SAYS(IAC WILL COM); /* offered the other way round */
-	GETS(SUB("\1\0\0\x25\x80") SUB("\2\x8") SUB("\3\1") SUB("\4\1") SUB("\5\1") SUB("\xA\xE") SUB("\xB\xC4") DTR_ON
+	GETS(SUB("\1\0\0\x25\x80") SUB("\2\x8") SUB("\3\1") SUB("\4\1") SUB("\5\1") SUB("\xA\xE") SUB("\xB\xCC") DTR_ON
 	     IAC DO COM);
 	ck_assert(port->has_lines);
 }

@@ -351,6 +351,43 @@ START_TEST(link_info)
 }
 END_TEST
 
+/* RFC 1661 section 5: LCP's own packets are sent with the map of the beginning, whatever has been agreed; others are not. */
+START_TEST(lcp_unmapped)
+{
+	static const struct { uint8_t code, protocol; bool bare; } cases[] = {
+		{ 2, 0x21, true }, { 7, 0x21, true }, { 8, 0x21, false }, { 9, 0x21, false }, { 2, 0x23, false },
+	};
+	struct datapath_call c;
+	struct line l;
+	struct env e;
+
+	env_open(&e, 1);
+	line_pair(&l);
+	c = slow_of(7, &l, 4, 1500);
+	c.accm = UINT32_MAX;
+	ck_assert_int_eq(e.d->ops->attach(e.d, &c), 0);
+	e.d->ops->set_link(e.d, 7, 0, 0);
+	for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint8_t frame[8] = { 0xFF, 3, 0xC0, cases[i].protocol, cases[i].code, 1, 0, 4 };
+		struct gre g = { .call_id = 7, .has_seq = true, .seq = i, .payload = frame, .payload_len = sizeof frame };
+		uint8_t want[64], got[64];
+		size_t n = hdlc_encode(want, frame, sizeof frame, cases[i].bare ? UINT32_MAX : 0);
+
+		peer_packet(&e, PEER, &g);
+		for (size_t have = 0; have < n;) {
+			ssize_t r;
+
+			wait_in(l.far);
+			r = read(l.far, got + have, sizeof got - have);
+			ck_assert_int_gt(r, 0);
+			have += (size_t)r;
+		}
+		ck_assert_mem_eq(got, want, n);
+	}
+	slow_close(&e, &l);
+}
+END_TEST
+
 /* PPP-03: the other map, from attach on and after a Set-Link-Info. */
 START_TEST(receive_accm)
 {
@@ -560,11 +597,11 @@ static Suite *raw_slow_suite(void)
 
 	UNIT_CASE(s, "pace", pace_long, pace_short, pace_fast, pace_keeps_full);
 	if (!namespace_possible()) {
-		fprintf(stderr, "raw_slow: 11 tests skipped: no network namespace with raw sockets\n");
+		fprintf(stderr, "raw_slow: 12 tests skipped: no network namespace with raw sockets\n");
 		return s;
 	}
 	UNIT_CASE(s, "queue", paced, beyond_window, whole_windows, stalled, order, going);
-	UNIT_CASE(s, "line", link_info, receive_accm, sync_frames, sync_window, timeout_after_delay);
+	UNIT_CASE(s, "line", link_info, lcp_unmapped, receive_accm, sync_frames, sync_window, timeout_after_delay);
 	return s;
 }
 

@@ -400,6 +400,70 @@ START_TEST(in_unreachable_rests)
 }
 END_TEST
 
+/* M calls on a connection show that it works: they do not pay for one answer that never came. */
+START_TEST(in_07_silence_does_not_end_calls)
+{
+	struct pns *n = known_pns();
+	uint64_t id = dialled_in(n, 5), ring = ring_now();
+
+	offered(n);
+	skip_ms(10050);
+	pns_expect(n, MSG_CDN);
+	skip_ms(49000);
+	pns_lives(n);
+	skip_ms(10000);
+	pns_lives(n);
+	ck_assert_uint_eq(lines[id].hangups, 0);
+	ck_assert(was_rejected(ring));
+	pns_close(n);
+}
+END_TEST
+
+/* A drain calls back what is offered, and touches no call. */
+START_TEST(in_drain_beside_a_call)
+{
+	struct pns *n = known_pns();
+	uint64_t id = dialled_in(n, 5), ring = ring_now();
+	struct msg_icrq rq = offered(n);
+
+	sessions_drain(sessions, true);
+	ck_assert(was_rejected(ring));
+	ck_assert_uint_eq(pns_expect(n, MSG_CDN).cdn.call_id, rq.call_id);
+	ck_assert_uint_eq(sessions_channels(sessions), 1);
+	for (int i = 0; i < 4; i++) {
+		skip_ms(30000);
+		pns_lives(n);
+	}
+	ck_assert_uint_eq(lines[id].hangups, 0);
+	sessions_drain(sessions, false);
+	pns_close(n);
+}
+END_TEST
+
+/* Two PNSs of one address, at different ports, are two. */
+START_TEST(in_ports_tell_pnss_apart)
+{
+	int a = pns_listens_at(PNS_C, PNS_PORT), b = pns_listens_at(PNS_C, PNS_PORT + 1);
+	uint64_t ring = rings_from("1", "77");
+	struct pns *n = pns_called(a), *q;
+
+	ck_assert_ptr_nonnull(n);
+	pns_accepts(n);
+	pns_icrp(n, offered(n).call_id, 1, 3);
+	skip_ms(3);
+	q = pns_called(b);
+	ck_assert_ptr_nonnull(q);
+	pns_silence(n);
+	pns_accepts(q);
+	pns_icrp(q, offered(q).call_id, 1, ICRP_CONNECT);
+	ck_assert(was_answered(ring));
+	pns_close(n);
+	pns_close(q);
+	close(a);
+	close(b);
+}
+END_TEST
+
 /* CALL-IN-14 */
 START_TEST(in_14_long_numbers)
 {
@@ -430,7 +494,8 @@ static Suite *ring_suite(void)
 {
 	Suite *s = suite_create("ring");
 
-	RING_CASE(s, "offers", routed, in_01_03_offer_answer_connect, in_02_connection_is_opened, in_04_refused, in_05_caller_gives_up, in_06_line_fails, in_07_silent_pns, in_07_late_answer_saves_the_connection, in_08_10_11_ends, in_cleared_while_offered, in_12_stray_icrp, in_13_pns_id_collides, in_04_maximum_channels, in_draining, in_not_over_a_stranger, in_unreachable_rests, in_14_long_numbers);
+	RING_CASE(s, "offers", routed, in_01_03_offer_answer_connect, in_02_connection_is_opened, in_04_refused, in_05_caller_gives_up, in_06_line_fails, in_07_silent_pns, in_07_late_answer_saves_the_connection, in_08_10_11_ends, in_cleared_while_offered, in_12_stray_icrp, in_13_pns_id_collides, in_04_maximum_channels, in_draining, in_07_silence_does_not_end_calls, in_drain_beside_a_call,
+		  in_ports_tell_pnss_apart, in_not_over_a_stranger, in_unreachable_rests, in_14_long_numbers);
 	RING_CASE(s, "nowhere", unrouted, in_no_route);
 	return s;
 }

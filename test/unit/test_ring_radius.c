@@ -18,12 +18,18 @@ static void real_radius(const char *text)
 
 static void checked(void)
 {
-	real_radius(REAL(ROUTES SETTINGS("")));
+	real_radius(REAL("routes = ( { pns = [ \"127.0.0.2:47231\", \"127.0.0.3:47231\" ]; } );" SETTINGS("")));
 }
 
 static void fail_open(void)
 {
 	real_radius(REAL(ROUTES SETTINGS("fail_open = true;")));
+}
+
+static void dial_out(void)
+{
+	real_radius(REAL("dialplan = ( { match = \"*\"; group = \"pool\"; strip = 1; prefix = \"0\"; } );"
+			 SETTINGS("outbound = true; acct = { interim = 0; };")));
 }
 
 static void tunnel_accounting(void)
@@ -232,6 +238,39 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Never a VPN user's, also where it has the address of a PNS that is just being called (one NAT before both). */
+START_TEST(not_over_a_neighbour)
+{
+	int a = pns_listens(PNS_C);
+	struct pns *n, *user;
+
+	for (uint16_t i = 1; i < 3; i++) {
+		uint64_t ring = ring_now();
+
+		give_set(1, "127.0.0.4", 1);
+		server_accepts();
+		skip_ms(3);
+		if (i == 1) {
+			n = pns_called(a);
+			ck_assert_ptr_nonnull(n);
+			user = pns_up(PNS_C);
+			skip_ms(3);
+			pns_silence(user);
+			pns_accepts(n);
+		}
+		goes_through(n, ring, i);
+		record(RADIUS_ACCT_START);
+		pns_silence(user);
+	}
+	pns_close(user);
+	pns_close(n);
+	real_settle();
+	cause();
+	cause();
+	close(a);
+}
+END_TEST
+
 /* The caller, the PNS and the connection end while nobody has answered yet. */
 START_TEST(given_up_while_asked)
 {
@@ -244,6 +283,42 @@ START_TEST(given_up_while_asked)
 	sessions_end_rings(sessions);
 	ck_assert(was_rejected(ring));
 	ck_assert_uint_eq(waiting(), 0);
+}
+END_TEST
+
+/* What is dialled is what a server was asked about: the digits, whatever else stands in the field. */
+START_TEST(outbound)
+{
+	struct msg m = msg_ocrq_good(1);
+	struct pns *n = pns_up(PNS_A);
+
+	memcpy(m.ocrq.number, ",9555123456 internal", 20);
+	m.ocrq.number_len = 11;
+	pns_send(n, &m);
+	turn();
+	ck_assert_uint_eq(attr_number(asked(), RADIUS_SERVICE_TYPE), RADIUS_SERVICE_OUTBOUND);
+	attr_is_text(asked(), RADIUS_USER_NAME, "9555123456");
+	attr_is_text(asked(), RADIUS_CALLED_STATION_ID, "9555123456");
+	ck_assert_uint_eq(real_dials, 0);
+	give_text(RADIUS_CLASS, "gold");
+	server_accepts();
+	ck_assert_str_eq(dialled_number, "0555123456");
+	real_connects(nlines, 28800);
+	ck_assert_uint_eq(ocrp_code(n, 1), OCRP_CONNECTED * 10);
+	attr_is_text(record(RADIUS_ACCT_START), RADIUS_USER_NAME, "9555123456");
+	pns_ccrq(n, 1);
+	pns_expect(n, MSG_CDN);
+	real_settle();
+	ck_assert_uint_eq(cause(), RADIUS_CAUSE_USER_REQUEST);
+
+	memcpy(m.ocrq.number, "\x01" "900123456", 10);
+	m.ocrq.number_len = 10;
+	m.ocrq.call_id = 2;
+	pns_send(n, &m);
+	turn();
+	ck_assert_uint_eq(ocrp_code(n, 2), OCRP_ERROR * 10 + MSG_ERR_BAD_VALUE);
+	ck_assert_uint_eq(waiting(), 0);
+	pns_close(n);
 }
 END_TEST
 
@@ -373,7 +448,8 @@ static Suite *ring_radius_suite(void)
 	Suite *s = suite_create("ring_radius");
 
 	RING_CASE(s, "checked", checked, asked_about, refused, in_order_of_preference, equal_ones_take_turns, limits,
-		  given_up_while_asked);
+		  not_over_a_neighbour, given_up_while_asked);
+	RING_CASE(s, "outbound", dial_out, outbound);
 	RING_CASE(s, "fail_open", fail_open, routes_instead);
 	RING_CASE(s, "accounting", tunnel_accounting, records, link_reject, causes);
 	return s;

@@ -106,6 +106,8 @@ START_TEST(which_line)
 	} cases[] = {
 		{ PNS_A, "5551234", true }, { PNS_B, "5551234", false }, { 0x0a000005, "95551234", false },
 		{ PNS_A, "7123", false }, { PNS_A, "", false }, { PNS_A, "192.0.2.1", false }, { PNS_A, "91", true },
+		/* A pause, or a plus, in front leads past no pattern. */
+		{ PNS_A, ",7123", false }, { PNS_A, "+7w123", false }, { PNS_A, ",w+", false }, { PNS_A, ",91", true },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -120,10 +122,31 @@ START_TEST(which_line)
 }
 END_TEST
 
+/* What is dialled are the digits that a pattern has seen, and nothing of the field behind its length or a NUL. */
+START_TEST(digits_only)
+{
+	struct msg m = msg_ocrq_good(1);
+	struct pns *n = pns_up(PNS_A);
+
+	memcpy(m.ocrq.number, ",9,55w5123456 internal", 22);
+	m.ocrq.number_len = 10;
+	pns_send(n, &m);
+	turn();
+	ck_assert_str_eq(dialled_number, "0555123");
+	memcpy(m.ocrq.number, "91\0002222", 7);
+	m.ocrq.call_id = 2;
+	m.ocrq.number_len = 7;
+	pns_send(n, &m);
+	turn();
+	ck_assert_str_eq(dialled_number, "01");
+	pns_close(n);
+}
+END_TEST
+
 /* SEC-05: what no modem may be told is a bad value, whatever it matches. */
 START_TEST(number_that_is_none)
 {
-	static const char *const bad[] = { "9ATH", "91;2", "9", "9 1", "9\r1" };
+	static const char *const bad[] = { "9ATH1", "91;2", "9", "9 1", "9\r1" };
 	struct pns *n = pns_up(PNS_A);
 
 	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -278,7 +301,8 @@ static Suite *session_real_suite(void)
 {
 	Suite *s = suite_create("session_real");
 
-	RING_CASE(s, "dial", planned, dialled, which_line, number_that_is_none, results, ends);
+	RING_CASE(s, "dial", planned, dialled, which_line, digits_only, number_that_is_none,
+		  results, ends);
 	RING_CASE(s, "link", planned, set_link_info, wan_error_notify, no_notify_without_a_line);
 	return s;
 }

@@ -104,7 +104,7 @@ static inline struct pns *pns_of(int fd)
 
 static inline uint64_t open_from(uint32_t local)
 {
-	const struct conn_open o = { .peer = pns_at, .local_addr = local };
+	const struct conn_open o = { .peer = pns_at, .local_addr = local, .yields = true };
 	uint64_t id = conns_open(conns, &o);
 
 	ck_assert_msg(id != 0, "%s", strerror(errno));

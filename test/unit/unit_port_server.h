@@ -26,7 +26,7 @@
 #define PURGE SUB("\xC\3")
 #define SETTINGS                                                               \
 	SUB("\1\0\1\xC2\0")                                                    \
-	SUB("\2\x8") SUB("\3\1") SUB("\4\1") SUB("\5\3") SUB("\xA\xE") SUB("\xB\xC4") DTR_ON
+	SUB("\2\x8") SUB("\3\1") SUB("\4\1") SUB("\5\3") SUB("\xA\xE") SUB("\xB\xCC") DTR_ON
 
 /* Octets of a string constant with NULs in it. */
 #define GETS(s) server_gets((s), sizeof(s) - 1)

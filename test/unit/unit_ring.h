@@ -148,24 +148,30 @@ static inline void real_settle(void)
 
 #define PNS_A 0x7f000002 /* 127.0.0.2 */
 #define PNS_B 0x7f000003
+#define PNS_C 0x7f000004
 #define PNS_PORT 47231   /* theirs; a test's own, on loopback */
 
 #define REAL(more)                                                                                              \
 	"max_channels = 20; pns = { port = 47231; addresses = [ \"127.0.0.2\" ]; };"                            \
 	"lines = ( { name = \"modem7\"; type = \"tty\"; device = \"/dev/null7\"; group = \"pool\"; } );" more PLAIN
-#define ROUTES "routes = ( { pns = [ \"127.0.0.2:47231\", \"127.0.0.3:47231\" ]; } );"
+#define ROUTES "routes = ( { called = \"77\"; pns = [ \"127.0.0.4:47231\", \"127.0.0.4:47232\" ]; }, { pns = [ \"127.0.0.2:47231\", \"127.0.0.3:47231\" ]; } );"
 
 /* A PNS that listens: its socket. */
-static inline int pns_listens(uint32_t addr)
+static inline int pns_listens_at(uint32_t addr, uint16_t port)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(PNS_PORT), .sin_addr.s_addr = htonl(addr) };
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(addr) };
 
 	ck_assert_int_ge(fd, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof sin), 0);
 	ck_assert_int_eq(listen(fd, 8), 0);
 	return fd;
+}
+
+static inline int pns_listens(uint32_t addr)
+{
+	return pns_listens_at(addr, PNS_PORT);
 }
 
 /* The next connection that pacd opens there; NULL: none. */
