@@ -17,13 +17,6 @@
 #define INIT_TRIES 3
 #define ANSWER_MS 60000
 
-/*
- * Back to its stored settings; then no echo, answers in words, with connect speeds and with busy and dial tone told
- * apart (X4), and no answering by itself (S0), for that would be before the PNS has agreed (RFC 2637 section 3.2.3).
- */
-static const struct chat_step hayes_init[] = { { "ATZ", "OK", 5000 }, { "ATE0V1Q0X4S0=0", "OK", 5000 } };
-static const struct chat_step hayes_hangup[] = { { "ATH0", "OK", 3000 } };
-
 /* A first round with nothing to write to counts, the second writes. */
 struct build {
 	struct chat_step *steps;
@@ -67,10 +60,10 @@ static void put_scripts(struct build *b, struct modem_conf *m, const struct conf
 	const struct chat_step answer[] = { { "ATA", "CONNECT", ANSWER_MS } };
 	const struct chat_step dial[] = { { "ATDT\\T", "CONNECT", dial_ms } };
 
-	put_script(b, &m->init, chat->init, chat->ninit, hayes_init, sizeof hayes_init / sizeof *hayes_init);
+	put_script(b, &m->init, chat->init, chat->ninit, chat_hayes_init.steps, chat_hayes_init.n);
 	put_script(b, &m->answer, chat->answer, chat->nanswer, answer, 1);
 	put_script(b, &m->dial, chat->dial, chat->ndial, dial, 1);
-	put_script(b, &m->hangup, chat->hangup, chat->nhangup, hayes_hangup, 1);
+	put_script(b, &m->hangup, chat->hangup, chat->nhangup, chat_hayes_hangup.steps, chat_hayes_hangup.n);
 }
 
 static void put_word(struct build *b, const char *word)

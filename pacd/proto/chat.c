@@ -30,6 +30,10 @@ const struct chat_words chat_hayes_words = { {
 	[CHAT_CALLED] = WORDS("DDN_NMBR", "DDN NMBR", "DDN", "CALLED NUMBER", "CALLED", "TO:"),
 } };
 
+/*
+ * Back to its stored settings; then no echo, answers in words, with connect speeds and with busy and dial tone told
+ * apart (X4), and no answering by itself (S0), for that would be before the PNS has agreed (RFC 2637 section 3.2.3).
+ */
 static const struct chat_step hayes_init[] = {
 	/* "0": what OK is in a stored profile with V0. */
 	{ "ATZ", "OK|0", 3000 },

@@ -55,12 +55,14 @@ START_TEST(hayes)
 	struct conf_modem m;
 
 	modem_of(BASE MODEM("caller_id_wait = 2; retry = 7; check = 9;"), &m);
-	ck_assert(m.modem.init.n == 2 && m.modem.answer.n == 1 && m.modem.dial.n == 1 && m.modem.hangup.n == 1);
-	expect_step(&m.modem.init, 0, "ATZ", "OK", 5000);
-	expect_step(&m.modem.init, 1, "ATE0V1Q0X4S0=0", "OK", 5000);
+	ck_assert(m.modem.init.n == 4 && m.modem.answer.n == 1 && m.modem.dial.n == 1 && m.modem.hangup.n == 1);
+	expect_step(&m.modem.init, 0, "ATZ", "OK|0", 3000);
+	expect_step(&m.modem.init, 1, "ATQ0E0V1X4S0=0", "OK", 3000);
+	expect_step(&m.modem.init, 2, "AT&C1&D2", "OK|ERROR", 3000);
+	expect_step(&m.modem.init, 3, "AT+VCID=1", "OK|ERROR", 3000);
 	expect_step(&m.modem.answer, 0, "ATA", "CONNECT", 60000);
 	expect_step(&m.modem.dial, 0, "ATDT\\T", "CONNECT", 90000);
-	expect_step(&m.modem.hangup, 0, "ATH0", "OK", 3000);
+	expect_step(&m.modem.hangup, 0, "ATH", "OK", 3000);
 	for (unsigned i = 0; i < m.modem.init.n; i++)
 		ck_assert_ptr_null(chat_send_complaint(m.modem.init.steps[i].send));
 	ck_assert_ptr_null(chat_send_complaint(m.modem.dial.steps[0].send));
