@@ -15,7 +15,7 @@
 #define DAY_MS INT64_C(86400000)
 #define PATH_OCTETS 1024
 #define PATTERN_OCTETS 128
-#define PNS_MAX 64 /* of one route */
+#define PNS_MAX 32 /* of one route */
 
 static const char *const type_words[] = { "tty", "tcp", "ppp", NULL };
 static const char *const mode_words[] = { "raw", "rfc2217", NULL };

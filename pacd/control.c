@@ -132,22 +132,12 @@ static bool show_line(void *ctx, size_t i, struct line_view *view)
 	return lines_view(((struct pacd *)ctx)->lines, i, view);
 }
 
-/* A session's line is hung up by the session, so that the PNS hears why and the data path lets go first. */
-static bool end_session_on(struct pacd *p, const char *name)
-{
-	struct line_view v;
-
-	for (size_t i = 0; lines_view(p->lines, i, &v); i++)
-		if (!strcmp(v.name, name))
-			return v.session && sessions_disconnect(p->sessions, v.session);
-	return false;
-}
-
 static int act_on_line(void *ctx, const char *name, enum line_act act)
 {
 	struct pacd *p = ctx;
 
-	if (act == LINE_HANG_UP && end_session_on(p, name))
+	/* By the session, so that the PNS hears why, and the data path lets go first. */
+	if (act == LINE_HANG_UP && sessions_disconnect_line(p->sessions, name))
 		return 0;
 	return lines_act(p->lines, name, act);
 }

@@ -217,7 +217,7 @@ void session_discard(struct session *s)
 	hash_remove(&set->by_id, &s->by_id);
 	session_unlink_call(s);
 	list_remove(&s->link);
-	peers_put(set->rooms.peers, s->peer.addr, PEERS_LINES);
+	peers_put(set->rooms.peers, s->peer.addr, s->incoming ? PEERS_OFFERED : PEERS_LINES);
 	conf_free(s->conf);
 	set->count--;
 	free(s->real);
@@ -272,8 +272,8 @@ void session_end(struct session *s, enum line_reason reason)
 /* --- what connections and lines tell --- */
 
 /*
- * Ledger section 7: of a call that the PNS has asked for, the caller is the PNS, so what it stops is the user's request;
- * to one who has dialled in, the PNS is the service.
+ * Ledger section 7: of a call that the PNS has asked for, the caller is the PNS, so what it stops is the user's
+ * request; to one who has dialled in, the PNS is the service.
  */
 enum radius_terminate_cause session_close_cause(enum ctrl_close why, bool incoming)
 {

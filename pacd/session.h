@@ -92,6 +92,8 @@ bool sessions_view(struct sessions *s, uint64_t id, struct session_view *v);
 unsigned sessions_disconnect(struct sessions *s, uint64_t id);
 unsigned sessions_disconnect_user(struct sessions *s, const void *name, size_t len);
 unsigned sessions_disconnect_peer(struct sessions *s, uint32_t addr);
+/* A real line by its name: its call, or its ring, which nobody answers then. */
+unsigned sessions_disconnect_line(struct sessions *s, const char *name);
 
 /* RFC 5176: what a Disconnect- or CoA-Request does; ctx: struct sessions. */
 extern const struct das_sessions session_das;

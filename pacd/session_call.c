@@ -27,10 +27,15 @@ struct refusal {
 	enum stats_counter counter;
 };
 
-/* One for the call and one for its line, of which as many again as calls are allowed may be ending. */
-static bool take_places(struct sessions *set, uint32_t addr)
+/* One that we have opened a connection to, or that is configured as a PNS: it has a pool of lines, not a user. */
+static bool is_pns(const struct sessions *set, const struct conn *c)
 {
-	unsigned limit = set->conf->limits.calls_per_peer;
+	return conn_is_originator(c) || conf_pns_known(set->conf, conn_peer(c).addr);
+}
+
+/* One for the call and one for its line, of which as many again as calls are allowed may be ending. */
+static bool take_places(struct sessions *set, uint32_t addr, unsigned limit)
+{
 
 	if (!peers_take(set->rooms.peers, addr, PEERS_CALLS, limit))
 		return false;
@@ -57,9 +62,9 @@ static struct refusal judge(struct sessions *set, struct conn *c, const struct m
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "calls-ending", STATS_CALLS_REFUSED_CHANNELS };
 	if (!peers_rate(set->rooms.peers, conn_peer(c).addr, conf->limits.call_rate_per_peer, mono_now()))
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.call_rate_per_peer", STATS_CALLS_REFUSED_LIMIT };
-	if (conf->limits.calls_per_connection && conn_ncalls(c) >= conf->limits.calls_per_connection)
+	if (!is_pns(set, c) && conf->limits.calls_per_connection && conn_ncalls(c) >= conf->limits.calls_per_connection)
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.calls_per_connection", STATS_CALLS_REFUSED_LIMIT };
-	if (!take_places(set, conn_peer(c).addr))
+	if (!take_places(set, conn_peer(c).addr, is_pns(set, c) ? 0 : conf->limits.calls_per_peer))
 		return (struct refusal){ MSG_ERR_NO_RESOURCE, "limits.calls_per_peer", STATS_CALLS_REFUSED_LIMIT };
 	return (struct refusal){ MSG_ERR_NONE, NULL, STATS_CALLS_REQUESTED };
 }
@@ -107,6 +112,8 @@ static struct session *request_new(struct sessions *set, struct conn *c, const s
 		return NULL;
 	}
 	s->ocrq = *m;
+	/* MSG-16: what stands behind the length is no part of the number; who reads it as a text sees its end. */
+	memset(s->ocrq.number + m->number_len, 0, sizeof s->ocrq.number - m->number_len);
 	s->serial = m->serial;
 	s->peer_window = m->window;
 	s->peer_delay = m->delay;
@@ -334,10 +341,11 @@ static void log_end(struct session *s)
 	if (!s->known && !(s->real && s->connected) && !log_allow(&s->set->limit_calls, mono_now(), &suppressed))
 		return;
 	log_info("call-down",
-		 SESSION_LOG " user=%s reason=%s seconds=%lld rx_packets=%" PRIu64 " rx_octets=%" PRIu64
+		 SESSION_LOG "%s%s user=%s reason=%s seconds=%lld rx_packets=%" PRIu64 " rx_octets=%" PRIu64
 		 " tx_packets=%" PRIu64 " tx_octets=%" PRIu64 " lost=%" PRIu64,
-		 SESSION_LOG_ARGS(s, peer), log_quote(user, sizeof user, s->user, s->user_len),
-		 line_reason_word(s->reason), (long long)(mono_diff_us(mono_now(), s->since) / 1000000),
+		 SESSION_LOG_ARGS(s, peer), s->real ? " line=" : "", s->real ? s->real->name : "",
+		 log_quote(user, sizeof user, s->user, s->user_len), line_reason_word(s->reason),
+		 (long long)(mono_diff_us(mono_now(), s->since) / 1000000),
 		 st->rx_packets, st->rx_octets, st->tx_packets, st->tx_octets, st->rx_lost);
 }
 
@@ -355,7 +363,8 @@ static void end_call(struct session *s, struct conn *c)
 	s->call_over = true;
 	set->channels--;
 	callid_put(&set->callids, s->call_id, mono_add_s(mono_now(), s->conf->quarantine_s));
-	peers_put(set->rooms.peers, s->peer.addr, PEERS_CALLS);
+	if (!s->incoming)
+		peers_put(set->rooms.peers, s->peer.addr, PEERS_CALLS);
 	session_unlink_call(s);
 	if (c)
 		conn_calls_changed(c, -1);
@@ -367,6 +376,17 @@ static void end_call(struct session *s, struct conn *c)
 	log_end(s);
 	if (s->real && s->real->ring)
 		session_ring_offer_ended(s);
+}
+
+/* TIM-05; but calls that live on it show that it works: then it is the one call that has failed. */
+static void suspect(struct session *s, struct conn *c)
+{
+	static const struct call_action withdrawn = { .type = CALL_ACT_SEND_CDN, .result = CDN_ADMIN };
+
+	if (c && conn_ncalls(c) <= 1)
+		conn_suspect(c);
+	else
+		send_cdn(s, c, &withdrawn);
 }
 
 void session_call_act(struct session *s, const struct call_action *a)
@@ -395,8 +415,7 @@ void session_call_act(struct session *s, const struct call_action *a)
 		end_call(s, c);
 		break;
 	case CALL_ACT_SUSPECT:
-		if (c)
-			conn_suspect(c);
+		suspect(s, c);
 		break;
 	case CALL_ACT_SET_ACCM:
 		session_real_set_link(s);

@@ -70,12 +70,16 @@ static bool filter_known(const struct conf_radius *c, const struct dynauth_text 
 	return !c->nfilters; /* unknown_filter is about logins: a change that can't be made is refused */
 }
 
+#define FOR_LINKS (DYNAUTH_SET_FILTER | DYNAUTH_SET_RATE_UP | DYNAUTH_SET_RATE_DOWN | DYNAUTH_SET_RATE_LIMIT)
+
 static enum dynauth_cause check(void *ctx, uint64_t id, const struct dynauth_change *c)
 {
 	struct session *s = session_find(ctx, id);
 
 	if (!s || s->call_over)
 		return DYNAUTH_NOT_FOUND;
+	if (s->real && c->given & FOR_LINKS) /* nothing here has a link that they could be done to */
+		return DYNAUTH_UNSUPPORTED_ATTRIBUTE;
 	if (c->given & DYNAUTH_SET_FILTER && !filter_known(&s->set->conf->radius, &c->filter))
 		return DYNAUTH_INVALID_VALUE;
 	return DYNAUTH_OK;

@@ -218,8 +218,8 @@ bool session_check_start(struct session *s);
 int session_real_choose(struct session *s);
 void session_real_up(struct session *s, const struct line_up *up);
 /*
- * The call is up.  What its check gave holds from here on (RAD-12), and its records begin: there is no login that could say
- * more.  Nothing for a call that no server was asked about.
+ * The call is up.  What its check gave holds from here on (RAD-12), and its records begin: there is no login that could
+ * say more.  Nothing but a line in the log for a call that no server was asked about.
  */
 void session_real_begin(struct session *s);
 /* Processing delay that is announced for it (section 4.4; GRE-13), 1/10 s. */
@@ -240,6 +240,8 @@ void session_ring_conn_down(struct sessions *set, struct conn *c, enum ctrl_clos
 void session_ring_offer_ended(struct session *s);
 /* The offer was accepted, and the line is told to answer: 0, or -ENOENT: the caller has given up. */
 int session_ring_answer(struct session *s);
+/* The ring of that line, if there is one: nobody will answer it.  How many. */
+unsigned session_ring_end(struct sessions *set, const char *line);
 void session_ring_clear(struct sessions *set);
 
 /* session_offer.c: a ring as a call to one PNS: ICRQ, ICRP, ICCN (section 3.2.3.1) */

@@ -125,9 +125,10 @@ static struct session *offer_new(struct ring *r, struct conn *c)
 	struct session *s = session_new(r->set, c);
 	struct session_real *real = s ? s->real = calloc(1, sizeof *real) : NULL;
 
+	if (s)
+		s->incoming = true;
 	if (!real)
 		return s;
-	s->incoming = true;
 	s->lines = r->set->rooms.real_lines;
 	s->line_ops = r->set->rooms.real_ops;
 	s->serial = r->set->serial++;
@@ -149,29 +150,31 @@ uint64_t session_offer(struct ring *r, struct conn *c)
 	static const struct call_event ring = { .type = CALL_EV_RING };
 	struct sessions *set = r->set;
 	struct session *s;
+	char peer[ENDPOINT_TEXT], assignment[LOG_QUOTED(RADIUS_TEXT)];
+	unsigned suppressed;
 	uint64_t id;
-	char peer[ENDPOINT_TEXT];
 
-	if (!peers_take(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS, 0))
+	/* Of the peer's own limits none holds for what we offer it. */
+	if (!peers_take(set->rooms.peers, conn_peer(c).addr, PEERS_OFFERED, 0))
 		return 0;
-	if (!peers_take(set->rooms.peers, conn_peer(c).addr, PEERS_LINES, 0)) {
-		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS);
+	s = offer_new(r, c);
+	if (!s) {
+		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_OFFERED);
 		return 0;
 	}
-	s = offer_new(r, c);
-	if (!s || !s->real) {
-		peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_CALLS);
-		if (s)
-			session_discard(s);
-		else
-			peers_put(set->rooms.peers, conn_peer(c).addr, PEERS_LINES);
+	if (!s->real) {
+		session_discard(s);
 		return 0;
 	}
 	id = s->id;
 	session_call_claim(s, c);
 	session_tunnel_hold(s);
 	stats_add(STATS_CALLS_OFFERED);
-	log_debug("call-offer", SESSION_LOG " line=%s serial=%u", SESSION_LOG_ARGS(s, peer), s->real->name, s->serial);
+	if (log_allow(&set->limit_calls, s->since, &suppressed))
+		log_info("call-offer", SESSION_LOG " line=%s serial=%u assignment=%s suppressed=%u",
+			 SESSION_LOG_ARGS(s, peer), s->real->name, s->serial,
+			 log_quote(assignment, sizeof assignment, s->real->assignment, strlen(s->real->assignment)),
+			 suppressed);
 	session_set_deadline(s, SESSION_DL_DIAL, mono_add_ms(s->since, s->conf->timers.reply_ms));
 	session_event(s, &ring);
 	return session_find(set, id) ? id : 0;
@@ -190,7 +193,8 @@ void session_offer_withdraw(struct session *s, bool late)
 		stats_add(STATS_CALLS_WITHDRAWN);
 		session_acct_link(s, RADIUS_ACCT_LINK_REJECT);
 		if (log_allow(&s->set->limit_refused, mono_now(), &suppressed))
-			log_warn("call-withdrawn", SESSION_LOG " line=%s hint=\"no answer in pns.offer_timeout\" suppressed=%u",
+			log_warn("call-withdrawn",
+				 SESSION_LOG " line=%s hint=\"no answer in pns.offer_timeout\" suppressed=%u",
 				 SESSION_LOG_ARGS(s, peer), s->real->name, suppressed);
 	}
 	session_event(s, &withdraw);

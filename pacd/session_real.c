@@ -13,6 +13,7 @@
 #include "pacd/stats.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,9 @@ static bool group_is_ppp(const struct conf *c, const char *group)
 }
 
 /*
- * The digits of the request's number (MSG-16), which is what the dial plan, a RADIUS server and the modem all get: a pause
- * or a "+" in front would lead past a pattern, and means nothing to an exchange.  False: there is something in it that no
- * telephone has.
+ * The digits of the request's number (MSG-16), which is what the dial plan, a RADIUS server and the modem all get: a
+ * pause or a "+" in front would lead past a pattern, and means nothing to an exchange.  False: there is something in it
+ * that no telephone has.
  */
 static bool number_read(const struct msg_ocrq *m, char digits[MSG_TEXT + 1])
 {
@@ -85,7 +86,11 @@ void session_real_up(struct session *s, const struct line_up *up)
 	real->window = up->window;
 	strncpy(real->name, up->name, sizeof real->name - 1);
 	s->radius.nas_port = up->channel;
-	strncpy(s->radius.connect_info, up->connect, sizeof s->radius.connect_info - 1);
+	s->radius.port_type = (uint8_t)radius_port_type(up->bearer, up->framing);
+	if (up->connect[0])
+		snprintf(s->radius.connect_info, sizeof s->radius.connect_info, "%.63s", up->connect);
+	else
+		snprintf(s->radius.connect_info, sizeof s->radius.connect_info, "%u", up->speed);
 	strncpy(s->radius.port_id, up->name, sizeof s->radius.port_id - 1);
 	session_set_deadline(s, SESSION_DL_WEN, mono_add_s(mono_now(), LOOK_S));
 }
@@ -114,10 +119,23 @@ static void begin_limits(struct session *s)
 		session_set_deadline(s, SESSION_DL_IDLE, session_user_idle_look(s));
 }
 
+static void log_up(const struct session *s)
+{
+	char peer[ENDPOINT_TEXT], calling[LOG_QUOTED(MSG_TEXT)], called[LOG_QUOTED(MSG_TEXT)];
+	const struct session_real *r = s->real;
+
+	log_info("call-up", SESSION_LOG " line=%s direction=%s calling=%s called=%s speed=%u conn=%llu",
+		 SESSION_LOG_ARGS(s, peer), r->name, s->incoming ? "in" : "out",
+		 log_quote(calling, sizeof calling, r->calling, strlen(r->calling)),
+		 log_quote(called, sizeof called, r->called, strlen(r->called)), r->speed, (unsigned long long)s->conn);
+}
+
 void session_real_begin(struct session *s)
 {
 	struct aaa_answer a = { .grant = s->call_grant };
 
+	s->up_since = mono_now(); /* also where nobody has said how long it may be: a CoA-Request may */
+	log_up(s);
 	if (!s->call_grant)
 		return;
 	strcpy(a.server, s->real->server);
@@ -172,7 +190,7 @@ static bool errors_read(const struct session *s, struct msg_wen *w)
 		.framing = e.framing + (uint32_t)(st.line_faults[HDLC_FAULT_RUNT] + st.line_faults[HDLC_FAULT_ABORT]),
 		.hardware_overrun = e.hardware_overrun,
 		.buffer_overrun = e.buffer_overrun + (uint32_t)(st.rx_dropped + st.line_faults[HDLC_FAULT_LONG]),
-		.time_out = (uint32_t)st.tx_timeouts,
+		/* No time-out is known at the interface that supports PPP; those of the tunnel are none of it. */
 		.alignment = e.parity,
 	};
 	return true;

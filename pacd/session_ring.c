@@ -122,8 +122,20 @@ static struct endpoint pns_of(const struct ring_candidate *c)
 	return (struct endpoint){ c->addr, c->port };
 }
 
+/* RAD-44: where it is given, a PNS that calls itself something else is not the one that was meant. */
+static bool is_named(const struct ring *r, const struct conn *c)
+{
+	const struct radius_tunnel_set *t = r->now->set;
+
+	return !t || !t->server_auth[0] || !strncmp(conn_peer_host(c), t->server_auth, MSG_TEXT);
+}
+
 static bool offer(struct ring *r, struct conn *c)
 {
+	if (!is_named(r, c)) {
+		log_skip(r, "its Host Name is not the set's Tunnel-Server-Auth-ID");
+		return false;
+	}
 	session_pns_reached(r->set, pns_of(r->now));
 	r->conn = 0;
 	channel_hold(r, false);
@@ -207,7 +219,7 @@ static void try_next(struct ring *r)
 			return;
 		}
 	}
-	refuse(r, r->n ? "no-pns-took-it" : "no-route");
+	refuse(r, r->n ? "no-pns-took-it" : r->grant && r->grant->ntunnels ? "no-usable-tunnel" : "no-route");
 }
 
 /* --- its timer --- */
@@ -505,6 +517,20 @@ void session_ring_clear(struct sessions *set)
 {
 	list_each(at, &set->rings)
 		ring_free(list_entry(at, struct ring, link));
+}
+
+unsigned session_ring_end(struct sessions *set, const char *line)
+{
+	list_each(at, &set->rings) {
+		struct ring *r = list_entry(at, struct ring, link);
+
+		if (strcmp(r->name, line) || r->refuse)
+			continue;
+		r->refuse = true;
+		timer_arm(r);
+		return 1;
+	}
+	return 0;
 }
 
 void sessions_end_rings(struct sessions *set)

@@ -132,3 +132,15 @@ unsigned sessions_disconnect_peer(struct sessions *set, uint32_t addr)
 {
 	return session_end_each(set, has_peer, &addr, LINE_ADMIN);
 }
+
+static bool has_line(const struct session *s, const void *arg)
+{
+	return s->real && !strcmp(s->real->name, arg);
+}
+
+unsigned sessions_disconnect_line(struct sessions *set, const char *name)
+{
+	unsigned n = session_end_each(set, has_line, name, LINE_ADMIN);
+
+	return n ? n : session_ring_end(set, name);
+}

@@ -258,7 +258,7 @@ void aaa_answer_login(struct aaa_answer *a, const struct radius_packet *p, const
 }
 
 void aaa_answer_call(struct aaa_answer *a, const struct radius_packet *p, const struct radius_hiding *h,
-		     const struct conf_radius *conf)
+		     const struct conf_radius *conf, bool dialled)
 {
 	const char *why;
 
@@ -268,7 +268,7 @@ void aaa_answer_call(struct aaa_answer *a, const struct radius_packet *p, const 
 		refuse(a, p->code == RADIUS_ACCESS_CHALLENGE ? "challenge" : "rejected");
 		return;
 	}
-	why = unsupported(a->grant, conf, RADIUS_SERVICE_CALL_CHECK);
+	why = unsupported(a->grant, conf, dialled ? RADIUS_SERVICE_OUTBOUND : RADIUS_SERVICE_CALL_CHECK);
 	if (!why && !tunnels_usable(a->grant))
 		why = "tunnel-type";
 	if (!why && !settle_filter(a->grant, conf)) /* a login inherits it */

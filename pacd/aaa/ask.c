@@ -74,7 +74,7 @@ static void on_done(void *ctx, const struct radius_answer *ra)
 	else if (x->login)
 		aaa_answer_login(&a, ra->packet, &ra->hiding, &x->rq.proof, x->conf);
 	else
-		aaa_answer_call(&a, ra->packet, &ra->hiding, x->conf);
+		aaa_answer_call(&a, ra->packet, &ra->hiding, x->conf, x->dialled);
 	strncpy(a.server, ra->server, sizeof a.server - 1);
 	x->done(x->ctx, x->rq.session, &a, x->login ? &x->rq : NULL);
 	aaa_answer_wipe(&a);

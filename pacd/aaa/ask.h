@@ -34,7 +34,8 @@ void aaa_cancel(struct aaa_exchange *x);
 
 void aaa_answer_login(struct aaa_answer *a, const struct radius_packet *p, const struct radius_hiding *h,
 		      const struct plugin_auth *proof, const struct conf_radius *conf);
+/* dialled: Service-Type Outbound was asked for, and may be the answer. */
 void aaa_answer_call(struct aaa_answer *a, const struct radius_packet *p, const struct radius_hiding *h,
-		     const struct conf_radius *conf);
+		     const struct conf_radius *conf, bool dialled);
 
 #endif

@@ -53,6 +53,7 @@ struct line_up {
 	int fd;            /* moves its frames, and belongs to the handler */
 	uint32_t pid;      /* of its pppd; 0: a real line, and all that follows is set */
 	uint32_t speed;    /* bit/s, as the modem says, or as configured */
+	uint32_t bearer;   /* one bit */
 	uint32_t framing;  /* MSG_FRAMING_ASYNC, or MSG_FRAMING_SYNC: one read or write of fd is one frame without FCS */
 	uint32_t channel;  /* Physical Channel ID */
 	uint32_t pace_bps; /* frames are written no faster than this; 0: as fast as they are taken */

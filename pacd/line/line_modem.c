@@ -14,6 +14,9 @@
 
 #define CAUSE_BUSY 17      /* Q.931: user busy */
 #define CAUSE_NO_ANSWER 19 /* no answer from user (user alerted) */
+/* What a modem says in command mode are a few lines; a terminal server that floods us costs all other lines time. */
+#define FLOOD_OCTETS 65536
+#define FLOOD_MS 10000
 
 struct line_modem {
 	struct conf_modem conf;
@@ -23,6 +26,8 @@ struct line_modem {
 	bool carrier;      /* as the port told last */
 	unsigned rings;
 	const char *control;
+	size_t heard;      /* octets of command mode, before `heard_until` */
+	struct mono heard_until;
 };
 
 static void step(struct line *l, const struct modem_event *ev);
@@ -140,12 +145,31 @@ static void on_ready(void *ctx)
 	line_update(l);
 }
 
+static bool is_flood(struct line_modem *m, size_t len)
+{
+	struct mono now = mono_now();
+
+	if (!mono_is_set(m->heard_until) || mono_reached(m->heard_until, now)) {
+		m->heard = 0;
+		m->heard_until = mono_add_ms(now, FLOOD_MS);
+	}
+	m->heard += len;
+	return m->heard > FLOOD_OCTETS;
+}
+
+static void on_closed(void *ctx, const char *why);
+
 static void on_input(void *ctx, const uint8_t *data, size_t len)
 {
 	const struct modem_event ev = { .type = MODEM_EV_INPUT, .data = data, .len = len };
+	struct line *l = ctx;
 
-	step(ctx, &ev);
-	line_update(ctx);
+	if (is_flood(l->modem, len)) {
+		on_closed(l, "it sends far more than a modem says, without a call");
+		return;
+	}
+	step(l, &ev);
+	line_update(l);
 }
 
 static void on_lines(void *ctx, bool carrier, unsigned rings)
@@ -172,6 +196,7 @@ static void drop_port(struct line_modem *m)
 	m->port = NULL;
 	m->carrier = m->lost = false;
 	m->rings = 0;
+	m->heard_until = MONO_NEVER;
 }
 
 static void on_closed(void *ctx, const char *why)

@@ -348,6 +348,7 @@ void lines_free(struct lines *set)
 	hash_clear(&set->by_ring);
 	hash_clear(&set->groups);
 	conf_free(set->conf);
+	free(set->unlocks);
 	free(set->all);
 	free(set);
 }

@@ -70,8 +70,8 @@ static void tell_ring(const struct line *l)
 
 static void tell_answered(struct line *l)
 {
-	const struct line_up up = { .fd = l->call.fd, .speed = l->call.speed, .framing = l->conf.framing,
-				    .channel = l->index + 1, .pace_bps = l->conf.pace ? l->call.speed : 0,
+	const struct line_up up = { .fd = l->call.fd, .speed = l->call.speed, .bearer = l->conf.bearer,
+				    .framing = l->conf.framing, .channel = l->index + 1, .pace_bps = l->conf.pace ? l->call.speed : 0,
 				    .window = (uint16_t)l->conf.window, .flow_control = l->conf.flow_control,
 				    .name = l->conf.name, .group = l->conf.group, .connect = l->call.connect };
 
@@ -162,7 +162,6 @@ static bool ring_end(struct line *l)
 
 	l->events &= ~(unsigned)LINE_EV_RING;
 	hash_remove(&l->set->by_ring, &l->by_ring);
-	l->over = l->ring;
 	l->ring = 0;
 	l->last_use = mono_now();
 	return told;
@@ -170,8 +169,12 @@ static bool ring_end(struct line *l)
 
 void line_ring_over(struct line *l)
 {
-	if (l->ring && ring_end(l))
-		line_schedule(l, LINE_EV_RING_OVER);
+	uint64_t ring = l->ring;
+
+	if (!ring || !ring_end(l))
+		return;
+	l->over = ring; /* no other one waits to be told: that would have been told before this one's beginning */
+	line_schedule(l, LINE_EV_RING_OVER);
 }
 
 static bool ends(const struct line *l)

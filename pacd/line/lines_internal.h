@@ -110,6 +110,7 @@ struct line {
 	uint32_t asked_generation;
 	unsigned asked_index;
 	uint32_t handle;          /* the root part's lock; 0: none */
+	unsigned busy_tries;      /* left, since it was closed here: what of the call is not closed yet holds it */
 	struct mono retry;        /* when it is opened again */
 	struct mono armed;        /* what `timer` waits for */
 	struct ev_timer timer;
@@ -136,6 +137,8 @@ struct lines {
 	struct hash by_name, by_session, by_ring, groups;
 	struct list pending, wanting, asked;
 	unsigned nasked, busy;
+	uint32_t *unlocks; /* handles that the root part has to be told of yet */
+	size_t nunlocks, unlocks_max;
 	bool drain;
 	uint64_t last_ring;
 	struct ev_timer kick; /* never started, only fed */
@@ -165,7 +168,7 @@ void line_in_service(struct line *l);
 void line_out_of_service(struct line *l, const char *why);
 /* Likewise; what was open is closed, and open() comes again after retry_ms. */
 void line_lost(struct line *l, const char *why);
-/* The root part's lock on the device goes, once that is closed. */
+/* The root part's lock on the device goes, now that it is closed. */
 void line_unlock(struct line *l);
 void line_forget_asking(struct line *l);
 void line_timer(struct ev_loop *loop, struct ev_timer *w, int revents);

@@ -11,12 +11,15 @@
 #include "pacd/stats.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ASKED_MAX 32 /* of the root part at once: it opens devices one after the other, and calls wait for it too */
 #define REST_S 0.1   /* when its queue is full */
+#define BUSY_TRIES 5 /* of a device that was closed here just now, and is held yet */
+#define BUSY_MS 1000
 
 bool line_is_busy(const struct line *l)
 {
@@ -125,11 +128,65 @@ void line_out_of_service(struct line *l, const char *why)
 		  (long long)(l->conf.retry_ms / 1000), l->kind->hint);
 }
 
+/* --- locks --- */
+
+static void ask_later(struct lines *set, double s)
+{
+	ev_timer_stop(set->loop, &set->rest);
+	ev_timer_set(&set->rest, s, 0.);
+	ev_timer_start(set->loop, &set->rest);
+}
+
+static void unlock_later(struct lines *set, uint32_t handle)
+{
+	if (set->nunlocks == set->unlocks_max) {
+		size_t max = set->unlocks_max ? 2 * set->unlocks_max : 16;
+		uint32_t *unlocks = reallocarray(set->unlocks, max, sizeof *unlocks);
+
+		if (!unlocks) {
+			log_error("lines-memory", "error=\"out of memory\" hint=\"a line stays locked: restart pacd\"");
+			return;
+		}
+		set->unlocks = unlocks;
+		set->unlocks_max = max;
+	}
+	set->unlocks[set->nunlocks++] = handle;
+	ask_later(set, REST_S);
+}
+
+static bool is_lost_request(int error)
+{
+	return error == -ENOBUFS || error == -ENOMEM;
+}
+
+static void unlock(struct lines *set, uint32_t handle)
+{
+	if (set->nunlocks || is_lost_request(priv_client_close_line(set->priv, handle)))
+		unlock_later(set, handle);
+}
+
+/* false: some are left, and the root part is asked again later. */
+static bool unlock_some(struct lines *set)
+{
+	size_t n = 0;
+
+	while (n < set->nunlocks && !is_lost_request(priv_client_close_line(set->priv, set->unlocks[n])))
+		n++;
+	set->nunlocks -= n;
+	if (n)
+		memmove(set->unlocks, set->unlocks + n, set->nunlocks * sizeof *set->unlocks);
+	if (set->nunlocks)
+		ask_later(set, REST_S);
+	return !set->nunlocks;
+}
+
 void line_unlock(struct line *l)
 {
-	if (l->handle)
-		priv_client_close_line(l->set->priv, l->handle);
+	if (!l->handle)
+		return;
+	unlock(l->set, l->handle);
 	l->handle = 0;
+	l->busy_tries = BUSY_TRIES;
 }
 
 void line_lost(struct line *l, const char *why)
@@ -181,20 +238,16 @@ static void ask(struct line *l)
 	set->nasked++;
 }
 
-static void ask_later(struct lines *set, double s)
-{
-	ev_timer_stop(set->loop, &set->rest);
-	ev_timer_set(&set->rest, s, 0.);
-	ev_timer_start(set->loop, &set->rest);
-}
-
 static void ask_some(struct lines *set)
 {
+	/* A device that is locked still cannot be opened. */
+	if (!unlock_some(set))
+		return;
 	while (!list_empty(&set->wanting) && set->nasked < ASKED_MAX) {
 		struct line *l = list_entry(set->wanting.next, struct line, opening);
 		int r = priv_client_open(set->priv, set->generation, PRIV_SOCKET_LINE, l->index);
 
-		if (r == -ENOBUFS || r == -ENOMEM) {
+		if (is_lost_request(r)) {
 			ask_later(set, REST_S);
 			return;
 		}
@@ -239,7 +292,10 @@ static void open_failed(struct line *l, const struct priv_opened *m)
 {
 	if (m->error == ESTALE && m->generation != l->set->generation)
 		line_want_fd(l);
-	else
+	else if (m->error == EBUSY && l->busy_tries) {
+		l->busy_tries--;
+		l->retry = mono_add_ms(mono_now(), BUSY_MS);
+	} else
 		line_lost(l, open_sentence(m->error));
 }
 
@@ -255,7 +311,7 @@ void lines_opened(struct lines *set, const struct priv_opened *m, int fd)
 		if (fd >= 0)
 			close(fd);
 		if (m->handle)
-			priv_client_close_line(set->priv, m->handle);
+			unlock(set, m->handle);
 		if (wanted)
 			open_failed(l, m);
 	}

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PORT_POLL_MS 200 /* control lines of serial devices are looked at this often */
+#define PORT_POLL_MS 200 /* control lines of serial devices are looked at this often in data mode, if they are quick */
 
 struct port;
 

@@ -4,8 +4,7 @@
  *
  * Owns the connection.  Must not know what the octets mean, nor sessions.  A
  * server that refuses the option leaves a port without lines, where NO CARRIER
- * among the data has to do.  Whatever the server sends, what waits for it is
- * bounded, and each turn of the loop reads one chunk of it.
+ * among the data has to do.  Whatever it sends, what waits for it is bounded.
  */
 #include "pacd/line/port.h"
 
@@ -24,12 +23,11 @@
 #include <unistd.h>
 
 /* With the deltas: there are servers that tell of nothing where none of the bits in the mask is set. */
-#define MODEM_MASK                                                                                        \
-	(RFC2217_MODEM_CARRIER | RFC2217_MODEM_RING | RFC2217_MODEM_RING_TRAILING | RFC2217_MODEM_CARRIER_DELTA)
+enum { MODEM_MASK = RFC2217_MODEM_CARRIER | RFC2217_MODEM_RING | RFC2217_MODEM_RING_TRAILING |
+		     RFC2217_MODEM_CARRIER_DELTA };
 
-enum { CONNECT_MS = 10000, ANSWER_MS = 10000 };
-/* All that was injected into a relay, and half a pair of IACs. */
-enum { OUT_MAX = RELAY_INJECT + 1 };
+/* OUT_MAX: all that was injected into a relay, and half a pair of IACs. */
+enum { CONNECT_MS = 10000, ANSWER_MS = 10000, OUT_MAX = RELAY_INJECT + 1 };
 enum { COMMAND_MAX = 1024, READ_MAX = 2048, SETTINGS_MAX = 128 };
 enum { TELL_READY = 1, TELL_LINES = 2, TELL_CLOSED = 4 };
 enum phase { CONNECTING, NEGOTIATING, OPEN };

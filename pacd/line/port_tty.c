@@ -7,6 +7,7 @@
  */
 #include "pacd/line/port.h"
 
+#include "common/log.h"
 #include "pacd/line/port_queue.h"
 #include "pacd/line/port_watch.h"
 #include "pacd/line/relay.h"
@@ -25,6 +26,14 @@
 
 enum { OUT_MAX = 1024, READ_MAX = 1024 };
 enum { TELL_READY = 1, TELL_CLOSED = 2 };
+/*
+ * A look at the control lines is a transfer that main waits for at many USB adapters.  A modem that nobody talks with
+ * is looked at seldom, where the driver counts the edges that nobody saw; one that was heard, told or rang so lately
+ * may raise its carrier soon, or drop it.
+ */
+enum { IDLE_POLL_MS = 1000, LIVELY_MS = 3000 };
+/* One that takes longer than SLOW_MS is looked at half as often, and so on; after some that did not, oftener again. */
+enum { SLOW_MS = 50, SLOW_POLL_MS = 5000, STRETCH_MAX = 5, QUICK_POLLS = 100 };
 
 struct port_tty {
 	struct port port;
@@ -37,11 +46,17 @@ struct port_tty {
 	bool has_counts;
 	bool dead, data;
 	bool carrier, ring;
+	bool said_slow;
+	char name[LINE_NAME];
 	struct port_rings rings;
 	int ring_edges;  /* as the driver counts */
 	struct serial_icounter_struct base;
 	struct ev_io readable, writable;
-	struct ev_timer poll;  /* control lines */
+	struct ev_timer poll;  /* control lines; one shot */
+	unsigned poll_ms;      /* between the last poll and the next; 0: there was none */
+	unsigned stretch;      /* a slow device: each one doubles that */
+	unsigned quick;        /* polls in a row that were not slow */
+	struct mono lively;    /* until then; MONO_NEVER: nothing is polled, or not yet */
 	struct ev_timer quiet; /* behind NO CARRIER */
 	struct ev_watcher later;
 	unsigned tell;         /* what `later` has to say */
@@ -51,6 +66,89 @@ struct port_tty {
 	struct relay *relay;   /* data mode without lines */
 	struct port_words words;
 };
+
+/* --- how often the control lines are looked at --- */
+
+/*
+ * A slow device may be told late of a hang-up, but a carrier behind CONNECT, and one that goes with DTR, has to be seen
+ * within the second or two that a modem's state machine gives it.
+ */
+static unsigned poll_wanted(const struct port_tty *p, struct mono now)
+{
+	bool lively = !p->data && !mono_reached(p->lively, now);
+	unsigned ms = p->data || lively || !p->has_counts ? PORT_POLL_MS : IDLE_POLL_MS;
+	unsigned max = lively ? IDLE_POLL_MS : SLOW_POLL_MS;
+
+	ms <<= p->stretch;
+	return ms < max ? ms : max;
+}
+
+/* Lines that a reload opens at once are not looked at all at once for ever: their descriptors differ. */
+static double poll_phase(const struct port_tty *p)
+{
+	return (uint32_t)p->fd * UINT32_C(2654435769) / 4294967296.;
+}
+
+static void poll_arm(struct port_tty *p, struct mono now)
+{
+	unsigned last = p->poll_ms;
+	double ms = p->poll_ms = poll_wanted(p, now);
+
+	if (ms > last)
+		ms = last + (ms - last) * poll_phase(p);
+	ev_timer_stop(p->loop, &p->poll);
+	ev_timer_set(&p->poll, ms / 1e3, 0.);
+	ev_timer_start(p->loop, &p->poll);
+}
+
+/* Never later than it was to be. */
+static void poll_hasten(struct port_tty *p)
+{
+	struct mono now = mono_now();
+
+	if (ev_is_active(&p->poll) && poll_wanted(p, now) < p->poll_ms)
+		poll_arm(p, now);
+}
+
+static void poll_begin(struct port_tty *p)
+{
+	struct mono now = mono_now();
+
+	p->lively = mono_add_ms(now, LIVELY_MS);
+	poll_arm(p, now);
+}
+
+/* Something goes on in command mode. */
+static void poll_soon(struct port_tty *p)
+{
+	if (!mono_is_set(p->lively))
+		return;
+	p->lively = mono_add_ms(mono_now(), LIVELY_MS);
+	poll_hasten(p);
+}
+
+static void poll_was_slow(struct port_tty *p, int64_t ms)
+{
+	p->quick = 0;
+	if (p->stretch < STRETCH_MAX)
+		p->stretch++;
+	if (p->said_slow)
+		return;
+	p->said_slow = true;
+	log_warn("line-slow", "name=%s ms=%lld hint=\"its control lines take so long to read, and everything waits: "
+		 "they are read less often, so a hang-up is seen late; is the adapter, or its hub, all right?\"",
+		 p->name, (long long)ms);
+}
+
+static void poll_took(struct port_tty *p, int64_t us)
+{
+	if (us > SLOW_MS * 1000) {
+		poll_was_slow(p, us / 1000);
+	} else if (p->stretch && ++p->quick >= QUICK_POLLS) {
+		p->quick = 0;
+		p->stretch--;
+	}
+}
 
 /* --- events --- */
 
@@ -104,7 +202,7 @@ static void on_later(struct ev_loop *loop, struct ev_watcher *w, int revents)
 	} else if (tell & TELL_READY) {
 		ev_io_start(p->loop, &p->readable);
 		if (p->port.has_lines)
-			ev_timer_again(p->loop, &p->poll);
+			poll_begin(p);
 		p->handlers->ready(p->ctx);
 	}
 }
@@ -134,7 +232,8 @@ static bool ring_edge(struct port_tty *p, int state)
 static void on_poll(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct port_tty *p = w->data;
-	bool carrier, changed;
+	struct mono before = mono_now(), now;
+	bool carrier, edge, changed;
 	int state;
 
 	(void)loop;
@@ -144,9 +243,15 @@ static void on_poll(struct ev_loop *loop, struct ev_timer *w, int revents)
 		return;
 	}
 	carrier = state & TIOCM_CAR;
-	changed = ring_edge(p, state) && port_rings_edge(&p->rings, mono_now());
+	edge = ring_edge(p, state);
+	now = mono_now();
+	poll_took(p, mono_diff_us(now, before));
+	changed = edge && port_rings_edge(&p->rings, now);
 	changed |= carrier != p->carrier;
 	p->carrier = carrier;
+	if (edge || changed)
+		p->lively = mono_add_ms(now, LIVELY_MS);
+	poll_arm(p, now);
 	if (changed)
 		p->handlers->lines(p->ctx, carrier, p->rings.n);
 }
@@ -157,8 +262,10 @@ static void tty_set_dtr(struct port *port, bool on)
 	int dtr = TIOCM_DTR;
 
 	/* A device that cannot is found by the poll. */
-	if (p->has_dtr && !p->dead)
-		(void)ioctl(p->fd, on ? TIOCMBIS : TIOCMBIC, &dtr);
+	if (!p->has_dtr || p->dead)
+		return;
+	(void)ioctl(p->fd, on ? TIOCMBIS : TIOCMBIC, &dtr);
+	poll_soon(p);
 }
 
 static void tty_errors(struct port *port, struct line_errors *e)
@@ -187,9 +294,10 @@ static void on_readable(struct ev_loop *loop, struct ev_io *io, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (n > 0)
+	if (n > 0) {
+		poll_soon(p);
 		p->handlers->input(p->ctx, data, (size_t)n);
-	else if (n == 0 || !error_is_soft(errno))
+	} else if (n == 0 || !error_is_soft(errno))
 		device_lost(p, n < 0 ? errno : 0);
 }
 
@@ -225,6 +333,7 @@ static int tty_write(struct port *port, const void *data, size_t len)
 		return -EPIPE;
 	if (!port_queue_append(&p->out, data, len))
 		return -EAGAIN;
+	poll_soon(p);
 	if (!waits && len)
 		out_write(p);
 	return p->dead ? -EPIPE : 0;
@@ -342,6 +451,7 @@ static int tty_data_begin(struct port *port, const uint8_t *rest, size_t len)
 	p->data = true;
 	out_drop(p);
 	ev_io_stop(p->loop, &p->readable);
+	poll_hasten(p);
 	return fd;
 }
 
@@ -357,13 +467,30 @@ static void tty_data_end(struct port *port)
 	p->relay = NULL;
 	if (p->dead)
 		return;
+	tty_flush(port); /* also of what the discipline holds, which may wait for it when it goes */
 	if (p->sync)
 		(void)discipline_set(p, N_TTY);
 	tty_flush(port);
 	ev_io_start(p->loop, &p->readable);
+	poll_soon(p);
 }
 
 /* --- birth and death --- */
+
+/*
+ * The last close() waits for what is unsent, for up to 30 s where the modem holds it back by CTS, and so would all of
+ * main.  Many USB adapters' drivers cannot throw it away: without flow control they send it.
+ */
+static void unsent_drop(int fd)
+{
+	struct termios t;
+
+	if (tcgetattr(fd, &t) == 0 && t.c_cflag & CRTSCTS) {
+		t.c_cflag &= ~(tcflag_t)CRTSCTS;
+		(void)tcsetattr(fd, TCSANOW, &t);
+	}
+	(void)tcflush(fd, TCIOFLUSH);
+}
 
 /* DTR falls with the last descriptor: HUPCL. */
 static void tty_free(struct port *port)
@@ -373,8 +500,11 @@ static void tty_free(struct port *port)
 	watchers_stop(p);
 	ev_clear_pending(p->loop, &p->later);
 	relay_free(p->relay);
-	if (p->data && p->sync && !p->dead)
+	unsent_drop(p->fd);
+	if (p->data && p->sync && !p->dead) {
 		(void)discipline_set(p, N_TTY);
+		(void)tcflush(p->fd, TCIOFLUSH);
+	}
 	close(p->fd);
 	free(p);
 }
@@ -428,7 +558,7 @@ static void watchers_init(struct port_tty *p)
 {
 	ev_io_init(&p->readable, on_readable, p->fd, EV_READ);
 	ev_io_init(&p->writable, on_writable, p->fd, EV_WRITE);
-	ev_timer_init(&p->poll, on_poll, 0., PORT_POLL_MS / 1e3);
+	ev_timer_init(&p->poll, on_poll, 0., 0.);
 	ev_timer_init(&p->quiet, on_quiet, 0., PORT_QUIET_MS / 1e3);
 	ev_init(&p->later, on_later);
 	p->readable.data = p->writable.data = p->poll.data = p->quiet.data = p->later.data = p;
@@ -442,6 +572,7 @@ struct port *port_tty_new(struct ev_loop *loop, int fd, const struct conf_line *
 
 	if (!p || tty_setup(fd, conf) < 0) {
 		e = p ? errno : ENOMEM;
+		unsent_drop(fd); /* of whoever had it before */
 		close(fd);
 		free(p);
 		errno = e;
@@ -451,6 +582,7 @@ struct port *port_tty_new(struct ev_loop *loop, int fd, const struct conf_line *
 	p->handlers = h;
 	p->ctx = ctx;
 	p->fd = fd;
+	snprintf(p->name, sizeof p->name, "%s", conf->name ? conf->name : "");
 	p->out = (struct port_queue){ .data = p->out_room, .max = OUT_MAX };
 	p->sync = conf->framing & MSG_FRAMING_SYNC;
 	watchers_init(p);

@@ -13,7 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum peers_kind { PEERS_CONNECTIONS, PEERS_PENDING, PEERS_CALLS, PEERS_LINES, PEERS_OPENED, PEERS_KINDS };
+/* PEERS_OPENED: connections of ours to it; PEERS_OFFERED: incoming calls that it was offered or bears. */
+enum peers_kind {
+	PEERS_CONNECTIONS, PEERS_PENDING, PEERS_CALLS, PEERS_LINES, PEERS_OPENED, PEERS_OFFERED, PEERS_KINDS
+};
 
 struct peers {
 	struct hash by_addr;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* Reads of one line before others get their turn, and what is too short for another one to be likely to pay. */
@@ -382,6 +383,9 @@ void raw_line_stop(struct raw_call *c)
 	ev_io_stop(c->worker->loop, &c->readable);
 	ev_io_stop(c->worker->loop, &c->writable);
 	ev_timer_stop(c->worker->loop, &c->timeout);
+	/* A serial device's last close() would wait for it, up to 30 s, and with it all calls; no other line minds. */
+	if (c->queue.frames)
+		(void)tcflush(c->conf.fd, TCIOFLUSH);
 	raw_queue_stop(c);
 	wait_free(&c->spill);
 	wait_free(&c->unread);

@@ -118,12 +118,14 @@ void modem_wake(struct run *r)
 	modem_stage(r, STAGE_SETTLE, MODEM_SETTLE_MS);
 }
 
-static void out_of_service(struct run *r)
+void modem_out_of_service(struct run *r)
 {
 	struct modem *m = r->m;
 
 	modem_enter(r, MODEM_FAILED, STAGE_NONE);
 	m->deadline = modem_later(r, m->conf->retry_ms);
+	/* What it has not taken is of no use later, and would hold up whoever closes the port. */
+	modem_act(r, MODEM_ACT_FLUSH);
 	if (m->has_lines)
 		modem_act(r, MODEM_ACT_DTR_OFF);
 	if (!m->out_of_service)
@@ -144,7 +146,7 @@ static void init_over(struct run *r, enum chat_verdict verdict)
 	if (++m->tries < m->conf->init_tries)
 		modem_stage(r, STAGE_SILENCE, m->conf->escape_ms);
 	else
-		out_of_service(r);
+		modem_out_of_service(r);
 }
 
 /* --- hanging up --- */

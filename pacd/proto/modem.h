@@ -16,6 +16,7 @@
 #define MODEM_SETTLE_MS 300    /* before an init: a modem that has just seen DTR, or a hang-up, still talks of that */
 #define MODEM_CARRIER_MS 2000  /* between CONNECT and the carrier, where it is told by a line */
 #define MODEM_RI_MS 1000       /* rings of RI nearer than this are one: some countries ring twice, and RI may chatter */
+#define MODEM_RING_MAX_MS 300000 /* nobody lets it ring so long: a fault of the line's, or of its RI */
 #define MODEM_KEPT 512         /* octets that came between CONNECT and the carrier; further ones are lost */
 
 enum modem_state {
@@ -27,7 +28,7 @@ enum modem_state {
 	MODEM_DIALLING,
 	MODEM_ONLINE,     /* data mode */
 	MODEM_HANGING_UP, /* DTR is down, then escape and hang-up chat, then init again */
-	MODEM_FAILED,     /* does not answer its init; tried again after retry_ms */
+	MODEM_FAILED,     /* does not answer its init, or rings for ever; tried again after retry_ms */
 	MODEM_STATES
 };
 
@@ -84,7 +85,8 @@ enum modem_action_type {
 	MODEM_ACT_FAILED,   /* dialling or answering: OCRP's `result` (3 to 6; 2: error), `answer`; m->why */
 	MODEM_ACT_DOWN,     /* online no more: nobody here asked, or the hang-up that was asked for is done */
 	MODEM_ACT_COMMAND,  /* back to command mode (the data path has let go, or will) */
-	MODEM_ACT_OUT_OF_SERVICE, /* does not answer: m->why, a sentence; once until MODEM_ACT_READY or _RING */
+	/* Does not answer, or rings for ever: m->why, a sentence; once until MODEM_ACT_READY or _RING. */
+	MODEM_ACT_OUT_OF_SERVICE,
 };
 
 struct modem_action {
@@ -117,6 +119,7 @@ struct modem {
 	struct chat chat;
 	struct mono deadline;
 	struct mono ring_last, ri_last; /* MONO_NEVER: none */
+	struct mono ring_since; /* the first of the present ring */
 	struct mono tell_at, id_at;
 	char calling[MSG_TEXT + 1], called[MSG_TEXT + 1]; /* printable */
 	uint32_t speed;        /* bit/s; 0: the modem did not say */

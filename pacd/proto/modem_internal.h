@@ -47,6 +47,8 @@ void modem_chat_begin(struct run *r, enum modem_stage stage, const struct chat_s
 void modem_chat_run(struct run *r);
 /* From the start, with all tries. */
 void modem_wake(struct run *r);
+/* It does not work; m->why says so.  Woken again after a rest. */
+void modem_out_of_service(struct run *r);
 /* abort: a chat may be dialling or answering yet; else it is data mode. */
 void modem_hangup(struct run *r, bool abort);
 /* Keeps a sentence: `what`, and the step of the chat that was the last. */
@@ -57,7 +59,7 @@ void modem_why(struct modem *m, const char *what);
 void modem_ring_text(struct run *r);
 void modem_ring_line(struct run *r, unsigned rings);
 void modem_ring_id(struct run *r, enum chat_answer answer, const char *value);
-/* The init is done: on to MODEM_IDLE, or to a ring that began meanwhile. */
+/* The init is done: on to MODEM_IDLE, or to a ring that began meanwhile; out of service while that has no end. */
 void modem_ring_or_idle(struct run *r);
 void modem_ring_tick(struct run *r);
 struct mono modem_ring_deadline(const struct modem *m);

@@ -24,7 +24,7 @@ void modem_ring_forget(struct modem *m)
 {
 	m->rings = m->ri = 0;
 	m->told = m->rejected = false;
-	m->ring_last = m->ri_last = m->tell_at = MONO_NEVER;
+	m->ring_last = m->ri_last = m->ring_since = m->tell_at = MONO_NEVER;
 }
 
 void modem_ring_taken(struct modem *m)
@@ -70,6 +70,7 @@ static void ring_first(struct run *r)
 	modem_ring_forget(m);
 	if (!is_fresh(r, m->id_at))
 		modem_ring_unknown(m);
+	m->ring_since = r->now;
 	m->tell_at = modem_later(r, m->conf->caller_id_ms);
 	tell_identified(r);
 }
@@ -164,10 +165,31 @@ static void idle(struct run *r)
 	modem_act(r, MODEM_ACT_READY);
 }
 
+static struct mono endless_at(const struct modem *m)
+{
+	return mono_is_set(m->ring_since) ? mono_add_ms(m->ring_since, MODEM_RING_MAX_MS) : MONO_NEVER;
+}
+
+/* Nobody is offered the rest of it, however long it goes on while the modem is woken again and again. */
+static void endless(struct run *r)
+{
+	struct modem *m = r->m;
+
+	if (m->told && !m->rejected)
+		modem_act(r, MODEM_ACT_RING_OVER);
+	m->rejected = true;
+	strcpy(m->why, "it rings without end: is its ring indicator (RI) wired, and the modem all right?");
+	modem_out_of_service(r);
+}
+
 void modem_ring_or_idle(struct run *r)
 {
 	if (!is_fresh(r, r->m->ring_last)) {
 		idle(r);
+		return;
+	}
+	if (mono_reached(endless_at(r->m), r->now)) {
+		endless(r);
 		return;
 	}
 	modem_enter(r, MODEM_RINGING, STAGE_NONE);
@@ -179,7 +201,10 @@ void modem_ring_tick(struct run *r)
 	struct modem *m = r->m;
 
 	if (is_fresh(r, m->ring_last)) {
-		ring_tell(r);
+		if (mono_reached(endless_at(m), r->now))
+			endless(r);
+		else
+			ring_tell(r);
 		return;
 	}
 	if (m->told && !m->rejected)
@@ -190,7 +215,7 @@ void modem_ring_tick(struct run *r)
 
 struct mono modem_ring_deadline(const struct modem *m)
 {
-	struct mono over = mono_add_ms(m->ring_last, m->conf->ring_gap_ms);
+	struct mono over = mono_earlier(mono_add_ms(m->ring_last, m->conf->ring_gap_ms), endless_at(m));
 
 	return m->told || m->rejected ? over : mono_earlier(over, m->tell_at);
 }

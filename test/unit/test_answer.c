@@ -404,7 +404,7 @@ static void call_says(uint8_t code)
 	struct radius_packet p = packet(code, &copy);
 
 	aaa_answer_wipe(&a);
-	aaa_answer_call(&a, &p, &hiding, &conf);
+	aaa_answer_call(&a, &p, &hiding, &conf, false);
 	reply.len = 0;
 	free(copy);
 }

@@ -108,7 +108,7 @@ START_TEST(own_chat)
 	expect_step(&m.modem.dial, 0, "AT", "OK", 2000);
 	expect_step(&m.modem.dial, 1, "ATDP\\T", "CONNECT", 100000);
 	ck_assert_int_eq(m.modem.dial_ms, 50000); /* bounds them altogether */
-	expect_step(&m.modem.hangup, 0, "ATH0", "OK", 3000);
+	expect_step(&m.modem.hangup, 0, "ATH", "OK", 3000);
 	expect_words(&m, CHAT_BUSY, (const char *const[]){ "ENGAGED", "FULL", NULL });
 	expect_words(&m, CHAT_CALLING, (const char *const[]){ "FROM", NULL });
 	ck_assert_ptr_eq(m.words.list[CHAT_OK], chat_hayes_words.list[CHAT_OK]);

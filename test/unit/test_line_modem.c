@@ -120,6 +120,7 @@ START_TEST(does_not_answer)
 	ck_assert_str_eq(state_of("m"), "failed");
 	ck_assert_uint_eq(logged("line-failed"), 1);
 	ck_assert_uint_eq(logged("the modem does not answer"), 1);
+	ck_assert_uint_eq(port_of("m")->flushes, 2); /* when it was opened, and now */
 	for (int i = 0; i < 240; i++) /* tries again, says no more */
 		skip_ms(500);
 	ck_assert_uint_eq(logged("line-failed"), 1);

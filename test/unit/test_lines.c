@@ -2,6 +2,8 @@
  * The set of real lines: groups and the choice of a line, busy-out and drain, what the operator sees, reloads with
  * calls on, the root part's queue, and hundreds of lines (CALL-IN-01, -11, CALL-OUT-01).
  */
+#include "pacd/line/lines_internal.h"
+
 #include "test/unit/unit_lines.h"
 
 static struct fake *online(uint64_t session, const char *group)
@@ -399,6 +401,71 @@ START_TEST(root_is_gone)
 }
 END_TEST
 
+/* --- the root part's queue --- */
+
+/* What waits for the root part; those that unlock a line are counted. */
+static unsigned root_reads_all(uint32_t *handle)
+{
+	struct priv_msg m;
+	struct seqmsg raw;
+	unsigned n = 0;
+
+	for (int i = 0; i < 1000; i++) { /* the queue is sent in turns of the loop */
+		while (seqmsg_recv(root, &raw) >= 0) {
+			ck_assert_int_eq(priv_decode(&m, raw.data, raw.len), 0);
+			if (m.type != PRIV_CLOSE_LINE)
+				continue;
+			n++;
+			*handle = m.close_line.handle;
+		}
+		turns(20);
+	}
+	return n;
+}
+
+START_TEST(unlock_while_the_queue_is_full)
+{
+	uint32_t handle = 0;
+
+	modems_up(ONE("retry = 1;"));
+	while (priv_client_reload(priv) == 0)
+		;
+	port_dies(port_of("m"), "unplugged");
+	skip_ms(1001);
+	ck_assert_uint_eq(root_reads_all(&handle), 0);
+	skip_ms(101);
+	asked_unlock(100); /* before it is opened again */
+	ck_assert_uint_eq(root_opens(), 1);
+	ports_ready();
+	modems_work();
+	ck_assert_str_eq(state_of("m"), "idle");
+	asked_nothing();
+}
+END_TEST
+
+/* --- rings --- */
+
+/* The end of a ring that nobody heard of is not told in the place of one that somebody did. */
+START_TEST(ring_behind_a_ring)
+{
+	struct line *l;
+	uint64_t first;
+
+	modems_up(MODEMS);
+	l = lines->all[0];
+	ck_assert(CALL(line_ring(l, "", "")));
+	turn();
+	first = seen.ring;
+	ck_assert_uint_ne(first, 0);
+	DO(line_ring_over(l));
+	ck_assert(CALL(line_ring(l, "", "")));
+	DO(line_ring_over(l));
+	turn();
+	ck_assert(seen.rings == 1 && seen.over == 1);
+	ck_assert_uint_eq(seen.ring_over, first);
+}
+END_TEST
+
 /* --- hundreds --- */
 
 #define MANY 400
@@ -483,6 +550,7 @@ static Suite *lines_suite(void)
 	LINES_CASE(s, "operator", busy_out, operator_hangs_up, drain, view);
 	LINES_CASE(s, "reload", reload_of_the_same, lines_removed_and_new, removed_while_online, changed_while_online,
 		   reload_while_opening, another_kind, root_is_gone);
+	LINES_CASE(s, "queue", unlock_while_the_queue_is_full, ring_behind_a_ring);
 	LINES_CASE(s, "many", many_are_opened_by_turns, many, many_ring);
 	return s;
 }

@@ -55,14 +55,14 @@ START_TEST(silent_modem_is_out_of_service)
 	after_ms(3000 + 300 + 3000);
 	did("ATZ!");
 	after_ms(2400 + 3000 + 300 + 3000);
-	did("+++ ATH! ATZ! dtr OUT");
+	did("+++ ATH! ATZ! flush dtr OUT");
 	in_state(MODEM_FAILED);
 	ck_assert_str_eq(m.why, "the modem does not answer to step 1 (\"ATZ\")");
 	/* Told once, tried again and again. */
 	after_ms(29999);
 	did("");
 	after_ms(1 + 30000);
-	did("DTR ATZ! +++ ATH! ATZ! +++ ATH! ATZ! dtr");
+	did("DTR ATZ! +++ ATH! ATZ! +++ ATH! ATZ! flush dtr");
 	reply = "OK";
 	after_ms(40000);
 	did("DTR ATZ! READY");
@@ -71,7 +71,7 @@ START_TEST(silent_modem_is_out_of_service)
 	event(MODEM_EV_LOST);
 	open_port(false, false);
 	after_ms(30000);
-	did("DTR flush ATZ! +++ ATH! ATZ! +++ ATH! ATZ! OUT");
+	did("DTR flush ATZ! +++ ATH! ATZ! +++ ATH! ATZ! flush OUT");
 	ck_assert_str_eq(m.why, "the modem says ERROR to step 1 (\"ATZ\")");
 }
 END_TEST
@@ -119,7 +119,7 @@ START_TEST(idle_modem_is_checked)
 	did("ATZ! READY");
 	reply = NULL;
 	after_ms(300000 + 30000);
-	did("ATZ! +++ ATH! ATZ! +++ ATH! ATZ! OUT");
+	did("ATZ! +++ ATH! ATZ! +++ ATH! ATZ! flush OUT");
 	in_state(MODEM_FAILED);
 }
 END_TEST
@@ -367,7 +367,7 @@ START_TEST(ring_of_a_modem_out_of_service)
 	conf.init_tries = 0;
 	open_port(false, false);
 	after_ms(3300 + 29000);
-	did("DTR flush ATZ! OUT");
+	did("DTR flush ATZ! flush OUT");
 	reply = "OK";
 	input("RING\r\n");
 	after_ms(1300);
@@ -380,7 +380,55 @@ START_TEST(ring_of_a_modem_out_of_service)
 	event(MODEM_EV_ANSWER);
 	input("NO CARRIER\r\n");
 	after_ms(3300);
-	did("ATA! FAILED3 ATZ! OUT");
+	did("ATA! FAILED3 ATZ! flush OUT");
+}
+END_TEST
+
+static void rings_for_ms(int64_t ms, bool by_line)
+{
+	for (; ms > 0; ms -= 4000) {
+		if (by_line)
+			lines(false, m.ring_lines + 1);
+		else
+			input("RING\r\n");
+		after_ms(4000);
+	}
+}
+
+/* A floating RI, or a modem that went mad: out of service for as long as it goes on, and nobody is offered it again. */
+START_TEST(endless_ring_is_a_fault)
+{
+	idle(true);
+	rings_for_ms(MODEM_RING_MAX_MS - 4000, true);
+	did("RING");
+	in_state(MODEM_RINGING);
+	rings_for_ms(8000, true);
+	did("OVER flush dtr OUT");
+	in_state(MODEM_FAILED);
+	ck_assert_ptr_nonnull(strstr(m.why, "rings without end"));
+	rings_for_ms(120000, true);
+	did("DTR ATZ! flush dtr DTR ATZ! flush dtr DTR ATZ! flush dtr DTR ATZ! flush dtr");
+	after_ms(31000);
+	did("DTR ATZ! READY");
+	in_state(MODEM_IDLE);
+	rings_for_ms(8000, true);
+	did("RING");
+}
+END_TEST
+
+START_TEST(endless_ring_that_was_rejected)
+{
+	idle(false);
+	input("RING\r\nRING\r\n");
+	event(MODEM_EV_REJECT);
+	rings_for_ms(MODEM_RING_MAX_MS, false);
+	did("RING flush OUT");
+	in_state(MODEM_FAILED);
+	/* A caller after a pause is somebody else, and shows that it works. */
+	after_ms(8000);
+	rings_for_ms(24000, false);
+	did("ATZ! RING");
+	in_state(MODEM_RINGING);
 }
 END_TEST
 
@@ -474,7 +522,7 @@ static Suite *modem_suite(void)
 		  both_numbers_are_told_at_once, number_before_the_first_ring, old_number_is_not_the_next_callers,
 		  ring_line_rings, lines_without_lines_mean_nothing, rejected_ring_stays_quiet,
 		  ring_that_is_hung_up_is_over, ring_given_up_before_it_was_told, ring_while_it_wakes_is_not_lost,
-		  ring_of_a_modem_out_of_service);
+		  ring_of_a_modem_out_of_service, endless_ring_is_a_fault, endless_ring_that_was_rejected);
 	UNIT_CASE(s, "misbehaviour", slow_echo_in_pieces, garbage_is_passed_over, pauses_in_a_chat,
 		  long_steps_without_answers, state_words);
 	return s;

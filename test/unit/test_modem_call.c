@@ -138,7 +138,7 @@ START_TEST(call_from_outside_while_dialling)
 	reply = NULL;
 	input("RING\r\n");
 	after_ms(30000);
-	did("FAILED4 ! +++ ATH! ATZ! +++ ATH! ATZ! +++ ATH! ATZ! OUT");
+	did("FAILED4 ! +++ ATH! ATZ! +++ ATH! ATZ! +++ ATH! ATZ! flush OUT");
 }
 END_TEST
 

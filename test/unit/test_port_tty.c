@@ -2,134 +2,7 @@
  * Serial devices: settings, text on a pty, and modem lines that this test's own ioctl() plays.
  * (Issue 5, section 1: DCD, RI, NO CARRIER, DTR; section 4: error counters, sync framing.)
  */
-#include "pacd/line/port_watch.h"
-
-#include "test/unit/unit_port.h"
-
-#include <linux/serial.h>
-#include <linux/tty.h>
-#include <poll.h>
-#include <stdarg.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-
-static int modem = -1, device = -1; /* the pty's master and slave; the slave is the port's */
-
-/* What the device's driver would do. */
-static struct {
-	bool lines, counts;
-	int state, error; /* error: of TIOCMGET from now on */
-	int discipline, discipline_error;
-	struct serial_icounter_struct icount;
-} fake;
-
-static int fake_ioctl(unsigned long request, void *arg)
-{
-	int *value = arg;
-
-	switch (request) {
-	case TIOCMGET:
-		*value = fake.state;
-		return fake.error;
-	case TIOCMBIS: fake.state |= *value; return 0;
-	case TIOCMBIC: fake.state &= ~*value; return 0;
-	case TIOCGICOUNT:
-		if (!fake.counts)
-			return ENOTTY;
-		memcpy(arg, &fake.icount, sizeof fake.icount);
-		return 0;
-	case TIOCSETD:
-		if (!fake.discipline_error)
-			fake.discipline = *value;
-		return fake.discipline_error;
-	default: return -1;
-	}
-}
-
-int ioctl(int fd, unsigned long request, ...)
-{
-	va_list ap;
-	void *arg;
-	int e = -1;
-
-	va_start(ap, request);
-	arg = va_arg(ap, void *);
-	va_end(ap);
-	if (fake.lines)
-		e = fake_ioctl(request, arg);
-	if (e < 0)
-		return (int)syscall(SYS_ioctl, fd, request, arg);
-	errno = e;
-	return e ? -1 : 0;
-}
-
-static void setup(void)
-{
-	loop = ev_default_loop(0);
-	memset(&seen, 0, sizeof seen);
-	memset(&fake, 0, sizeof fake);
-	conf = (struct conf_line){ .baud = 115200, .flow = CONF_FLOW_RTSCTS, .framing = MSG_FRAMING_ASYNC };
-	modem = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
-	ck_assert_int_ge(modem, 0);
-	ck_assert(grantpt(modem) == 0 && unlockpt(modem) == 0);
-	device = open(ptsname(modem), O_RDWR | O_NOCTTY);
-	ck_assert_int_ge(device, 0);
-}
-
-static void teardown(void)
-{
-	if (port)
-		port->ops->free(port);
-	port = NULL;
-	if (modem >= 0)
-		close(modem);
-	modem = -1;
-	turn();
-}
-
-static void opens(void)
-{
-	seen.inside = true;
-	port = port_tty_new(loop, device, &conf, &handlers, &seen);
-	seen.inside = false;
-	ck_assert_ptr_nonnull(port);
-	ck_assert_uint_eq(seen.ready, 0);
-	turn();
-}
-
-static void opens_lines(bool counts)
-{
-	fake.lines = true;
-	fake.counts = counts;
-	opens();
-	ck_assert(seen.ready == 1 && port->has_lines);
-	ck_assert_str_eq(port->ops->name, "modem-lines");
-}
-
-/* A pty hands on by a kernel thread. */
-static void arrives(int fd)
-{
-	ck_assert_int_eq(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20000), 1);
-}
-
-static void says(const char *text)
-{
-	ck_assert_int_eq(write(modem, text, strlen(text)), strlen(text));
-	arrives(device);
-	turn();
-}
-
-static void hears(const char *text)
-{
-	char data[4096];
-	ssize_t n;
-
-	turn();
-	arrives(modem);
-	n = read(modem, data, sizeof data - 1);
-	data[n > 0 ? n : 0] = 0;
-	ck_assert_str_eq(data, text);
-}
+#include "test/unit/unit_port_tty.h"
 
 /* --- settings --- */
 
@@ -386,7 +259,7 @@ START_TEST(carrier)
 	skip_ms(5000);
 	ck_assert_uint_eq(seen.lines, 1);
 	fake.state &= ~TIOCM_CAR;
-	skip_ms(PORT_POLL_MS + 1);
+	skip_ms(IDLE_MS + 1); /* nobody talks with it */
 	ck_assert(seen.lines == 2 && !seen.carrier);
 }
 END_TEST
@@ -581,6 +454,54 @@ START_TEST(freed_in_data)
 }
 END_TEST
 
+/* Nothing that was written and not sent is left for close() to wait for, nor a flow control that holds it back. */
+static void freed_without_rest(void)
+{
+	struct termios t;
+
+	fake.flushes = 0;
+	port->ops->free(port);
+	port = NULL;
+	ck_assert_int_eq(tcgetattr(modem, &t), 0);
+	ck_assert(!(t.c_cflag & CRTSCTS));
+	ck_assert(fake.flushes > 0 && fake.flushed == device);
+	ck_assert_int_lt(fcntl(device, F_GETFD), 0);
+}
+
+START_TEST(unsent_command_is_dropped)
+{
+	opens();
+	ck_assert_int_eq(writes("ATD123\r"), 0);
+	freed_without_rest();
+}
+END_TEST
+
+START_TEST(unsent_data_are_dropped)
+{
+	int fd;
+
+	conf.framing = MSG_FRAMING_SYNC;
+	opens_lines(true);
+	fd = begins_data("");
+	freed_without_rest();
+	ck_assert_int_eq(fake.discipline, N_TTY);
+	close(fd);
+}
+END_TEST
+
+START_TEST(unsent_data_are_dropped_with_the_call)
+{
+	int fd;
+
+	opens_lines(true);
+	fd = begins_data("");
+	fake.flushes = 0;
+	port->ops->data_end(port);
+	ck_assert_uint_gt(fake.flushes, 0);
+	close(fd);
+}
+END_TEST
+
 static Suite *port_tty_suite(void)
 {
 	Suite *s = suite_create("port_tty");
@@ -591,7 +512,8 @@ static Suite *port_tty_suite(void)
 	PORT_CASE(s, "lines", carrier, carrier_is_there, rings_by_count, rings_by_level, dtr, errors, data_direct,
 		  synchronous, lines_are_gone);
 	PORT_CASE(s, "ends", freed_in_ready, freed_in_input, freed_in_lines, freed_in_no_carrier, freed_in_closed,
-		  freed_before_ready, freed_in_data);
+		  freed_before_ready, freed_in_data, unsent_command_is_dropped, unsent_data_are_dropped,
+		  unsent_data_are_dropped_with_the_call);
 	return s;
 }
 

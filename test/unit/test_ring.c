@@ -164,7 +164,7 @@ START_TEST(in_06_line_fails)
 }
 END_TEST
 
-/* CALL-IN-07: no ICRP: withdrawn after pns.offer_timeout, and the next one has it; the connection has the RFC's minute. */
+/* CALL-IN-07: no ICRP: withdrawn after pns.offer_timeout, the next one has it; the connection has the RFC's minute. */
 START_TEST(in_07_silent_pns)
 {
 	int b = pns_listens(PNS_B);
@@ -419,6 +419,46 @@ START_TEST(in_07_silence_does_not_end_calls)
 }
 END_TEST
 
+/* What a PNS is offered is none of its own requests: it may dial all the same. */
+START_TEST(in_offers_take_no_place_of_requests)
+{
+	struct pns *n = known_pns();
+	uint64_t first = nrings + 1;
+	struct msg m;
+
+	sessions_configure(sessions, conf, users);
+	conf->limits.calls_per_peer = 2;
+	conf->limits.calls_per_connection = 2;
+	for (int i = 0; i < 5; i++) {
+		ring_now();
+		offered(n);
+	}
+	pns_ocrq(n, 77);
+	line_answers(nlines);
+	ck_assert_uint_eq(ocrp_code(n, 77), OCRP_CONNECTED * 10);
+	for (uint64_t i = first; i <= nrings; i++)
+		caller_gives_up(i);
+	while (pns_next(n, &m))
+		ck_assert_uint_eq(m.type, MSG_CDN);
+	pns_close(n);
+}
+END_TEST
+
+/* CALL-IN-05, CALL-IN-10: an administrator ends it while it rings: CDN 3, and nobody else gets it. */
+START_TEST(in_hung_up_while_ringing)
+{
+	struct pns *n = known_pns();
+	uint64_t ring = ring_now();
+
+	offered(n);
+	ck_assert_uint_eq(sessions_disconnect_line(sessions, "modem7"), 1);
+	ck_assert_uint_eq(cdn_code(n), CDN_ADMIN * 10);
+	ck_assert(was_rejected(ring));
+	ck_assert_uint_eq(sessions_disconnect_line(sessions, "modem7"), 0);
+	pns_close(n);
+}
+END_TEST
+
 /* A drain calls back what is offered, and touches no call. */
 START_TEST(in_drain_beside_a_call)
 {
@@ -494,8 +534,13 @@ static Suite *ring_suite(void)
 {
 	Suite *s = suite_create("ring");
 
-	RING_CASE(s, "offers", routed, in_01_03_offer_answer_connect, in_02_connection_is_opened, in_04_refused, in_05_caller_gives_up, in_06_line_fails, in_07_silent_pns, in_07_late_answer_saves_the_connection, in_08_10_11_ends, in_cleared_while_offered, in_12_stray_icrp, in_13_pns_id_collides, in_04_maximum_channels, in_draining, in_07_silence_does_not_end_calls, in_drain_beside_a_call,
-		  in_ports_tell_pnss_apart, in_not_over_a_stranger, in_unreachable_rests, in_14_long_numbers);
+	RING_CASE(s, "offers", routed, in_01_03_offer_answer_connect, in_02_connection_is_opened, in_04_refused,
+		  in_05_caller_gives_up, in_06_line_fails, in_07_silent_pns,
+		  in_07_late_answer_saves_the_connection, in_08_10_11_ends, in_cleared_while_offered,
+		  in_12_stray_icrp, in_13_pns_id_collides, in_04_maximum_channels, in_draining,
+		  in_07_silence_does_not_end_calls, in_drain_beside_a_call, in_hung_up_while_ringing,
+		  in_offers_take_no_place_of_requests, in_ports_tell_pnss_apart, in_not_over_a_stranger,
+		  in_unreachable_rests, in_14_long_numbers);
 	RING_CASE(s, "nowhere", unrouted, in_no_route);
 	return s;
 }

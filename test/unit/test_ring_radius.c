@@ -126,6 +126,11 @@ START_TEST(refused)
 	skip_ms(20);
 	ck_assert(was_rejected(ring)); /* 127.0.0.2 does not listen */
 	logged("reason=no-pns-took-it");
+	ring = ring_now(); /* PPTP, to a group of hosts */
+	give_set(1, "224.0.0.1", 1);
+	server_accepts();
+	ck_assert(was_rejected(ring));
+	logged("reason=no-usable-tunnel");
 }
 END_TEST
 
@@ -208,6 +213,28 @@ START_TEST(equal_ones_take_turns)
 }
 END_TEST
 
+/* RAD-44: a PNS that has another name than the set says is not the one. */
+START_TEST(server_name)
+{
+	struct pns *n[2] = { pns_up(PNS_A), pns_up(PNS_B) }; /* both call themselves "pns" */
+	uint64_t ring = ring_now();
+
+	give_set(1, "127.0.0.2", 1);
+	give_tunnel_text(RADIUS_TUNNEL_SERVER_AUTH_ID, 1, "pnsx");
+	give_set(2, "127.0.0.3", 2);
+	give_tunnel_text(RADIUS_TUNNEL_SERVER_AUTH_ID, 2, "pns");
+	server_accepts();
+	skip_ms(3);
+	pns_silence(n[0]);
+	goes_through(n[1], ring, 1);
+	record(RADIUS_ACCT_START);
+	pns_close(n[0]);
+	pns_close(n[1]);
+	real_settle();
+	cause();
+}
+END_TEST
+
 /* RAD-12: Port-Limit is about this caller; Session-Timeout and Idle-Timeout hold from the connection on. */
 START_TEST(limits)
 {
@@ -271,6 +298,51 @@ START_TEST(not_over_a_neighbour)
 }
 END_TEST
 
+/* RAD-87: times of a call on a line can be changed; filters and rates have no link there that they could be done to. */
+START_TEST(changed)
+{
+	struct dynauth_change c = { .given = DYNAUTH_SET_SESSION_TIMEOUT, .session_timeout = 20 };
+	static const uint32_t links[] = { DYNAUTH_SET_FILTER, DYNAUTH_SET_RATE_UP, DYNAUTH_SET_RATE_DOWN,
+					  DYNAUTH_SET_RATE_LIMIT };
+	struct pns *n = pns_up(PNS_A);
+	uint64_t ring = ring_now(), id;
+
+	server_accepts(); /* without a tunnel: the route's */
+	skip_ms(3);
+	id = goes_through(n, ring, 1);
+	record(RADIUS_ACCT_START);
+	ck_assert_int_eq(session_das.check(sessions, id, &c), DYNAUTH_OK);
+	session_das.change(sessions, id, &c);
+	for (unsigned i = 0; i < 4; i++) {
+		const struct dynauth_change f = { .given = links[i] };
+
+		ck_assert_int_eq(session_das.check(sessions, id, &f), DYNAUTH_UNSUPPORTED_ATTRIBUTE);
+	}
+	skip_ms(19000);
+	pns_silence(n);
+	skip_ms(1100);
+	ck_assert_uint_eq(cdn_code(n), CDN_ADMIN * 10);
+	real_settle();
+	ck_assert_uint_eq(cause(), RADIUS_CAUSE_SESSION_TIMEOUT);
+
+	ring = ring_now(); /* RAD-12: no frame passes here, so it is idle from the start */
+	give_number(RADIUS_IDLE_TIMEOUT, 12);
+	server_accepts();
+	skip_ms(3);
+	goes_through(n, ring, 1);
+	record(RADIUS_ACCT_START);
+	for (int i = 0; i < 11; i++)
+		skip_ms(1000);
+	pns_silence(n);
+	for (int i = 0; i < 5; i++)
+		skip_ms(1000);
+	ck_assert_uint_eq(cdn_code(n), CDN_ADMIN * 10);
+	real_settle();
+	ck_assert_uint_eq(cause(), RADIUS_CAUSE_IDLE_TIMEOUT);
+	pns_close(n);
+}
+END_TEST
+
 /* The caller, the PNS and the connection end while nobody has answered yet. */
 START_TEST(given_up_while_asked)
 {
@@ -301,10 +373,12 @@ START_TEST(outbound)
 	attr_is_text(asked(), RADIUS_CALLED_STATION_ID, "9555123456");
 	ck_assert_uint_eq(real_dials, 0);
 	give_text(RADIUS_CLASS, "gold");
+	give_number(RADIUS_SERVICE_TYPE, RADIUS_SERVICE_OUTBOUND);
 	server_accepts();
 	ck_assert_str_eq(dialled_number, "0555123456");
 	real_connects(nlines, 28800);
 	ck_assert_uint_eq(ocrp_code(n, 1), OCRP_CONNECTED * 10);
+	ck_assert_uint_eq(attr_number(&told[ntold - 1].a, RADIUS_NAS_PORT_TYPE), RADIUS_PORT_ASYNC);
 	attr_is_text(record(RADIUS_ACCT_START), RADIUS_USER_NAME, "9555123456");
 	pns_ccrq(n, 1);
 	pns_expect(n, MSG_CDN);
@@ -332,7 +406,10 @@ static void check_tunnel(const struct attrs *a)
 	attr_is_text(a, RADIUS_TUNNEL_SERVER_ENDPOINT, "127.0.0.2");
 }
 
-/* RAD-06, RAD-70 to RAD-73: client is pacd, server the PNS; Tunnel-Start < Link-Start < Start < Stop < Link-Stop < Tunnel-Stop. */
+/*
+ * RAD-06, RAD-70 to RAD-73: client is pacd, server the PNS; Tunnel-Start < Link-Start < Start < Stop < Link-Stop <
+ * Tunnel-Stop.
+ */
 START_TEST(records)
 {
 	int l = pns_listens(PNS_A);
@@ -447,8 +524,8 @@ static Suite *ring_radius_suite(void)
 {
 	Suite *s = suite_create("ring_radius");
 
-	RING_CASE(s, "checked", checked, asked_about, refused, in_order_of_preference, equal_ones_take_turns, limits,
-		  not_over_a_neighbour, given_up_while_asked);
+	RING_CASE(s, "checked", checked, asked_about, refused, in_order_of_preference, equal_ones_take_turns,
+		  server_name, limits, not_over_a_neighbour, given_up_while_asked, changed);
 	RING_CASE(s, "outbound", dial_out, outbound);
 	RING_CASE(s, "fail_open", fail_open, routes_instead);
 	RING_CASE(s, "accounting", tunnel_accounting, records, link_reject, causes);

@@ -170,6 +170,7 @@ struct fake {
 	char said[CHAT_SEND]; /* what was written last */
 	size_t said_len;
 	bool dtr, fresh, used, data_mode, data_refused;
+	unsigned flushes;
 	struct line_errors errors;
 };
 
@@ -196,7 +197,7 @@ static inline void fake_dtr(struct port *port, bool on)
 
 static inline void fake_flush(struct port *port)
 {
-	(void)port;
+	((struct fake *)port)->flushes++;
 }
 
 static inline int fake_data_begin(struct port *port, const uint8_t *rest, size_t len)

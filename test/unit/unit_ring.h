@@ -116,7 +116,7 @@ static inline bool was_answered(uint64_t ring)
 static inline void real_connects(uint64_t session, uint32_t speed)
 {
 	struct line *l = line_at(session);
-	struct line_up up = { .speed = speed, .framing = MSG_FRAMING_ASYNC, .channel = 7, .pace_bps = speed, .window = 4,
+	struct line_up up = { .speed = speed, .bearer = MSG_BEARER_ANALOG, .framing = MSG_FRAMING_ASYNC, .channel = 7, .pace_bps = speed, .window = 4,
 			      .flow_control = true, .name = "modem7", .group = "pool", .connect = "CONNECT" };
 
 	ck_assert(l->dialled && !l->answered && !l->over);
