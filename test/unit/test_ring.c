@@ -483,7 +483,7 @@ END_TEST
 /* Two PNSs of one address, at different ports, are two. */
 START_TEST(in_ports_tell_pnss_apart)
 {
-	int a = pns_listens_at(PNS_C, PNS_PORT), b = pns_listens_at(PNS_C, PNS_PORT + 1);
+	int a = pns_listens_at(PNS_C, pns_port), b = pns_listens_at(PNS_C, pns_port + 1);
 	uint64_t ring = rings_from("1", "77");
 	struct pns *n = pns_called(a), *q;
 

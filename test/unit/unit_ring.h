@@ -5,6 +5,7 @@
 #ifndef PACD_TEST_UNIT_RING_H
 #define PACD_TEST_UNIT_RING_H
 
+#include "common/random.h"
 #include "test/unit/unit_radius_session.h"
 
 #include <arpa/inet.h>
@@ -149,29 +150,45 @@ static inline void real_settle(void)
 #define PNS_A 0x7f000002 /* 127.0.0.2 */
 #define PNS_B 0x7f000003
 #define PNS_C 0x7f000004
-#define PNS_PORT 47231   /* theirs; a test's own, on loopback */
+
+/* Their port, and the next one, in texts of configurations; each test takes two that are free in their stead. */
+#define PORT_TEXT "47231"
+#define NEXT_TEXT "47232"
+static uint16_t pns_port;
 
 #define REAL(more)                                                                                              \
 	"max_channels = 20; pns = { port = 47231; addresses = [ \"127.0.0.2\" ]; };"                            \
 	"lines = ( { name = \"modem7\"; type = \"tty\"; device = \"/dev/null7\"; group = \"pool\"; } );" more PLAIN
-#define ROUTES "routes = ( { called = \"77\"; pns = [ \"127.0.0.4:47231\", \"127.0.0.4:47232\" ]; }, { pns = [ \"127.0.0.2:47231\", \"127.0.0.3:47231\" ]; } );"
+#define ROUTES                                                                                                  \
+	"routes = ( { called = \"77\"; pns = [ \"127.0.0.4:47231\", \"127.0.0.4:47232\" ]; },"                     \
+	"           { pns = [ \"127.0.0.2:47231\", \"127.0.0.3:47231\" ]; } );"
 
-/* A PNS that listens: its socket. */
-static inline int pns_listens_at(uint32_t addr, uint16_t port)
+/* Listens at a port; -1: somebody else does. */
+static inline int pns_tries(uint32_t addr, uint16_t port)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(addr) };
 
 	ck_assert_int_ge(fd, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, sizeof sin), 0);
-	ck_assert_int_eq(listen(fd, 8), 0);
+	if (bind(fd, (struct sockaddr *)&sin, sizeof sin) == 0 && listen(fd, 8) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* A PNS that listens: its socket. */
+static inline int pns_listens_at(uint32_t addr, uint16_t port)
+{
+	int fd = pns_tries(addr, port);
+
+	ck_assert_int_ge(fd, 0);
 	return fd;
 }
 
 static inline int pns_listens(uint32_t addr)
 {
-	return pns_listens_at(addr, PNS_PORT);
+	return pns_listens_at(addr, pns_port);
 }
 
 /* The next connection that pacd opens there; NULL: none. */
@@ -212,10 +229,32 @@ static inline void pns_icrp(struct pns *n, uint16_t pac_id, uint16_t pns_id, uin
 	turn();
 }
 
+/* Five digits, as those in the texts. */
+static inline void port_choose(void)
+{
+	int a = -1, b = -1;
+
+	while (a < 0 || b < 0) {
+		pns_port = (uint16_t)(20000 + random_u32() % 10000);
+		a = pns_tries(0, pns_port);
+		b = pns_tries(0, (uint16_t)(pns_port + 1));
+		close(a);
+		close(b);
+	}
+}
+
 static inline void real_with(const char *text)
 {
+	char *own = strdup(text), *at, digits[6];
+
+	port_choose();
+	while ((at = strstr(own, PORT_TEXT)) || (at = strstr(own, NEXT_TEXT))) {
+		snprintf(digits, sizeof digits, "%u", pns_port + (unsigned)(at[4] - '1'));
+		memcpy(at, digits, 5);
+	}
 	real_room = &fake_real_ops;
-	start(text);
+	start(own);
+	free(own);
 }
 
 static inline void real_over(void)
