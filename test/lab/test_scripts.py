@@ -182,9 +182,18 @@ def refused(start, server, **settings):
     assert not pacd.serving()
     code, text = check(pacd)
     assert code == 1
-    errors = [line for line in pacd.log().splitlines() if line.startswith(str(pacd.folder))]
-    assert errors and errors == [line for line in text.splitlines() if line.startswith(str(pacd.folder))]
+    errors = complaints(pacd, pacd.log())
+    assert errors and [settled(e) for e in errors] == [settled(e) for e in complaints(pacd, text)]
     return "\n".join(errors)
+
+
+def complaints(pacd, text):
+    return [line for line in text.splitlines() if line.startswith(str(pacd.folder))]
+
+
+def settled(line):
+    """Without the numbers that change while what ran before still lets go of its ptys."""
+    return re.sub(r"\d+ are taken: set kernel\.pty\.max to \d+", "", line)
 
 
 @pytest.mark.parametrize("setting, value, words", [
