@@ -223,6 +223,23 @@ static uint64_t connected(struct pns *n, uint16_t id)
 	return nlines;
 }
 
+/* CALL-OUT-14: a CCRQ has the PNS's id; one with ours names no call. */
+START_TEST(cleared_by_our_id)
+{
+	struct pns *n = pns_up(PNS_A);
+	struct session_view v;
+	uint64_t id = connected(n, 1);
+
+	pns_ccrq(n, attached.call_id == 1 ? 2 : attached.call_id);
+	pns_lives(n);
+	ck_assert(sessions_view(sessions, id, &v));
+	ck_assert_str_eq(v.state, "established");
+	pns_ccrq(n, 1);
+	ck_assert_uint_eq(cdn_code(n), CDN_REQUEST * 10);
+	pns_close(n);
+}
+END_TEST
+
 /* CALL-20, CALL-21 */
 START_TEST(set_link_info)
 {
@@ -303,7 +320,7 @@ static Suite *session_real_suite(void)
 
 	RING_CASE(s, "dial", planned, dialled, which_line, digits_only, number_that_is_none,
 		  results, ends);
-	RING_CASE(s, "link", planned, set_link_info, wan_error_notify, no_notify_without_a_line);
+	RING_CASE(s, "link", planned, cleared_by_our_id, set_link_info, wan_error_notify, no_notify_without_a_line);
 	return s;
 }
 
