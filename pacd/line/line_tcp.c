@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define ACCEPT_BATCH 16
-#define REST_MS 1000     /* no accept() for so long, when there was no descriptor for one */
+#define REST_MS 1000     /* no accept() for so long: there was no descriptor for one, or nobody wanted the last one */
 #define LOOK_MS 200      /* a caller's hanging up is looked for this often while it rings */
 #define SEND_BUFFER 4096 /* what waits in the kernel is late, and nobody counts it */
 #define KEEP_IDLE_S 60
@@ -123,6 +123,13 @@ static void take_caller(struct line *l, int fd, const struct sockaddr_in *from)
 	line_set_state(l, MODEM_RINGING);
 }
 
+/* Who calls meanwhile waits in the backlog. */
+static void pause_accept(struct line *l)
+{
+	ev_io_stop(l->set->loop, &l->tcp->listen);
+	l->tcp->rest = mono_add_ms(mono_now(), REST_MS);
+}
+
 static void rest(struct line *l, int error)
 {
 	unsigned suppressed;
@@ -132,8 +139,7 @@ static void rest(struct line *l, int error)
 	if (log_allow(&l->set->limit_accept, mono_now(), &suppressed))
 		log_error("line-accept-failed", "name=%s error=\"%m\" hint=\"raise LimitNOFILE\" suppressed=%u",
 			  l->conf.name, suppressed);
-	ev_io_stop(l->set->loop, &l->tcp->listen);
-	l->tcp->rest = mono_add_ms(mono_now(), REST_MS);
+	pause_accept(l);
 }
 
 static bool is_transient(int error)
@@ -185,9 +191,12 @@ static void tcp_answer(struct line *l)
 	go_online(l);
 }
 
+/* Who redials at once gets no ring, and no server a request, more often than this (SEC-10). */
 static void tcp_reject(struct line *l)
 {
 	hang_up(l);
+	if (l->tcp->listen.fd >= 0)
+		pause_accept(l);
 }
 
 /* --- dialling --- */

@@ -182,13 +182,31 @@ START_TEST(caller_is_rejected)
 	fd = calls(port);
 	ck_assert(is_closed(fd));
 	close(fd);
-	skip_ms(1000);
+	skip_ms(1100);
 	ck_assert(seen.rings == 1 && !seen.over && !lines_busy(lines));
 	DO(lines_ops.reject(lines, seen.ring));
 	seen.reject = false;
 	seen.answer = true;
 	fd = calls(port);
 	ck_assert(seen.answered == 1 && joined(fd, seen.up.fd));
+	close(fd);
+}
+END_TEST
+
+/* SEC-10: one who redials at once rings only when the line has rested. */
+START_TEST(rejected_redials)
+{
+	int fd;
+
+	line_up_with("");
+	seen.reject = true;
+	close(calls(port));
+	fd = calls(port);
+	skip_ms(900);
+	ck_assert_uint_eq(seen.rings, 1);
+	skip_ms(200);
+	ck_assert_uint_eq(seen.rings, 2);
+	ck_assert(is_closed(fd));
 	close(fd);
 }
 END_TEST
@@ -425,7 +443,8 @@ static Suite *line_tcp_suite(void)
 {
 	Suite *s = suite_create("line_tcp");
 
-	LINES_CASE(s, "caller", caller_is_answered, line_is_taken, caller_gives_up, caller_is_rejected, who_may_call,
+	LINES_CASE(s, "caller", caller_is_answered, line_is_taken, caller_gives_up, caller_is_rejected, rejected_redials,
+		  who_may_call,
 		   no_descriptors, cannot_listen);
 	LINES_CASE(s, "dial", dial_succeeds, nobody_there, nobody_answers, hangup_before_it_is_told);
 	LINES_CASE(s, "free", freed_while_in_use);
